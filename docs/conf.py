@@ -1,0 +1,46 @@
+"""Settings of the documentation; `make docs` builds it with every warning an error."""
+
+from pathlib import Path
+
+import spacegrey
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+project = "Spacegrey"
+author = "the authors of Spacegrey"
+copyright = author
+version = release = spacegrey.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # numpydoc's Parameters say the type, the unit and the range
+numpydoc_show_class_members = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"Spacegrey {release}"
+html_show_copyright = False
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+
+# The gallery: pages that redraw published figures, one script each.
+if EXAMPLES.is_dir():
+    extensions.append("sphinx_gallery.gen_gallery")
+    sphinx_gallery_conf = {
+        "examples_dirs": str(EXAMPLES),
+        "gallery_dirs": "gallery",
+        "filename_pattern": r"/plot_",
+        "abort_on_example_error": True,
+        "show_memory": False,
+        "write_computation_times": False,
+    }

@@ -1,0 +1,5 @@
+"""The command line: one module for each verb."""
+
+from spacegrey.interfaces.cli.application import app, main
+
+__all__ = ["app", "main"]

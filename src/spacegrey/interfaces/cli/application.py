@@ -1,0 +1,84 @@
+"""The verbs put together, and what every one of them ends with: its exit status and, at most, one line of error.
+
+Nothing here may import more than typer: `spacegrey --help` has 0.3 s.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spacegrey import __version__
+from spacegrey.interfaces.cli import compare, diff, export, machines, run, show, validate, workloads
+from spacegrey.interfaces.cli.help import Verb, Verbs
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+# panel of the help -> its verbs, in the order of the help
+PANELS = MappingProxyType({
+    "simulate": (run, compare, validate),
+    "data": (machines, workloads, show, diff, export),
+})  # fmt: skip
+
+EXAMPLES = """
+spacegrey machines imac-pro
+spacegrey run cinebench-r15-loop --on imac-pro:18-core,vega-64,128GB --report run.html
+spacegrey run all-out --on imac-pro+ambient=35C,fan=max,dust=0.3,brightness=0.5
+spacegrey compare xcode-eidolon blender-gpu --on imac-pro --on mac-studio-2022
+"""
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spacegrey {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True, epilog=EXAMPLES)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)] = False,
+) -> None:
+    """A working iMac Pro (2017) in software, and a digital twin for workstations like it.
+
+    A SELECTOR names a configured machine: a machine of the catalog or the path of your own TOML file, after a colon its
+    options, and after a plus sign what is different about the room and the settings.
+
+    Every command ends with status 0, with 1 when the answer is no, and with 2 when the input is wrong.
+    """
+    del version
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _register(panel: str, verb: ModuleType) -> None:
+    name = verb.__name__.rpartition(".")[2]
+    app.command(name, cls=Verb, rich_help_panel=panel, epilog=verb.EXAMPLES)(getattr(verb, name))
+
+
+for _panel, _verbs in PANELS.items():
+    for _verb in _verbs:
+        _register(_panel, _verb)
+
+
+def main() -> None:
+    """Run the command of this process."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough ends us as it ends any filter
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without a sign for degrees is no reason to fail
+    app(prog_name=os.path.basename(sys.argv[0]) if sys.argv[0].endswith("spacegrey") else "spacegrey")

@@ -1,0 +1,213 @@
+"""`spacegrey compare`: several machines under the same work, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from spacegrey.simulation.run import Run
+
+EXAMPLES = """
+spacegrey compare cinebench-r15-loop --on imac-pro --on imac-pro+fan=max
+spacegrey compare xcode-eidolon blender-gpu --on imac-pro:18-core --on mac-studio-2022
+"""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One machine under one workload, relative to the first machine.
+
+    Attributes
+    ----------
+    run : Run or None
+        None where the machine refuses the work.
+    refusal : str or None
+        Why it does.
+    speed, energy : float or None
+        Relative to the first machine; more speed and less energy is better.
+    """
+
+    machine: str
+    run: Run | None
+    refusal: str | None
+    speed: float | None
+    energy: float | None
+
+
+def compare(
+    workloads: Annotated[list[str], typer.Argument(metavar="WORKLOAD...", help="Workloads of the library, or TOML files of your own.")],
+    on: Annotated[list[str], typer.Option("--on", metavar="SELECTOR", help="A machine; give one for each column. The first is the measure.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
+) -> None:
+    """Compare machines under the same work.
+
+    Side by side: speed, energy, noise, heat and what limits each, relative to the first; * marks the best.
+    """
+    from spacegrey.errors import InputError
+    from spacegrey.machine.assembly import machine
+    from spacegrey.workload.library import workload
+
+    if len(on) < 2:  # noqa: PLR2004
+        raise InputError("compare needs at least two machines: --on A --on B")
+    for selector in on:
+        machine(selector)
+    for name in workloads:
+        workload(name)
+    compared = {name: _under(name, on) for name in workloads}
+    if as_json:
+        from spacegrey.interfaces.cli.output import write_json
+
+        write_json(_as_json(compared))
+    else:
+        _print(compared, on)
+    if any(one.refusal for row in compared.values() for one in row):
+        raise typer.Exit(1)
+
+
+def _under(name: str, selectors: list[str]) -> list[Compared]:
+    from spacegrey.errors import Refusal
+    from spacegrey.interfaces.cli.run import simulated
+
+    found: list[tuple[str, Run | None, str | None]] = []
+    for selector in selectors:
+        try:
+            found.append((selector, simulated(name, selector), None))
+        except Refusal as refusal:
+            found.append((selector, None, str(refusal)))
+    first = found[0][1]
+    return [
+        Compared(
+            selector, run, refusal,
+            speed(run) / speed(first) if run and first else None,
+            run.energy_wh / first.energy_wh if run and first else None,
+        )
+        for selector, run, refusal in found
+    ]  # fmt: skip
+
+
+def speed(run: Run) -> float:
+    """Return a number that grows with the speed of a run: its score if it has one, else work per second."""
+    if run.score is None:
+        return run.delivered / run.duration_s
+    return run.score.value if run.score.better == "higher" else 1.0 / run.score.value
+
+
+def overall(compared: dict[str, list[Compared]], column: int) -> float | None:
+    """Return the geometric mean of a machine's relative speeds; None where it or the first refuses one."""
+    speeds = [row[column].speed for row in compared.values()]
+    known = [one for one in speeds if one]
+    return exp(sum(map(log, known)) / len(known)) if len(known) == len(speeds) else None
+
+
+def _as_json(compared: dict[str, list[Compared]]) -> dict[str, Any]:
+    from spacegrey.simulation.runfile import record
+
+    keys = (
+        "machine_name", "score", "duration_s", "delivered", "energy_wh", "summary", "limits", "verdict", "status",
+    )  # fmt: skip
+    rows = [
+        {
+            "workload": name,
+            "runs": [
+                {
+                    "machine": one.machine,
+                    "refusal": one.refusal,
+                    "relative_speed": one.speed,
+                    "relative_energy": one.energy,
+                    **(dict.fromkeys(keys) if one.run is None else {key: record(one.run)[key] for key in keys}),
+                }
+                for one in row
+            ],
+        }
+        for name, row in compared.items()
+    ]
+    machines = [one.machine for one in next(iter(compared.values()))]
+    speeds = [overall(compared, number) for number in range(len(machines))]
+    return {"machines": machines, "workloads": rows, "overall_relative_speed": speeds}
+
+
+def _print(compared: dict[str, list[Compared]], selectors: list[str]) -> None:
+    from rich.text import Text
+
+    from spacegrey.interfaces.cli.output import console
+    from spacegrey.machine.assembly import machine
+
+    out = console()
+    for letter, selector in zip(_letters(len(selectors)), selectors, strict=True):
+        out.print(f"{letter}  {selector}: {machine(selector).name}", soft_wrap=not out.is_terminal)
+    for name, row in compared.items():
+        run = next((one.run for one in row if one.run), None)
+        title = run.workload.name if run else name
+        score = f" ({run.score.unit}, {run.score.better} is better)" if run and run.score else ""
+        out.print()
+        out.print(Text(f"{title}{score}", style="bold"))
+        _print_row(row)
+    if len(compared) > 1:
+        speeds = [overall(compared, number) for number in range(len(selectors))]
+        words = [f"{letter} {_ratio(one)}" for letter, one in zip(_letters(len(selectors)), speeds, strict=True)]
+        out.print(f"\nspeed over all of it (geometric mean): {', '.join(words)}")
+
+
+def _print_row(row: list[Compared]) -> None:
+    from spacegrey.interfaces.cli.output import console, table
+    from spacegrey.interfaces.words import duration, figures, percent
+
+    out = console()
+    shown = table(out, "", ">score", ">speed", ">time", ">Wh", ">dBA mean", ">max", ">°C CPU", ">GPU", "limited by")
+    best = _best(row)
+    for number, (letter, one) in enumerate(zip(_letters(len(row)), row, strict=True)):
+        run = one.run
+        if run is None:
+            shown.add_row(letter, *["-"] * 8, "refused")
+            continue
+        summary = run.summary
+        limit = run.limits[0]
+        cells = {
+            "score": figures(run.score.value) if run.score else "-",
+            "speed": _ratio(one.speed),
+            "time": duration(run.duration_s).replace(" min ", ":").replace(" s", "") if run.duration_s >= 60.0 else duration(run.duration_s),  # noqa: PLR2004
+            "energy": figures(run.energy_wh, 3),
+            "noise": f"{summary['noise_dba'].mean:.1f}",
+            "loudest": f"{summary['noise_dba'].max:.1f}",
+            "cpu": f"{summary['cpu_temp_c'].max:.0f}",
+            "gpu": f"{summary['gpu_temp_c'].max:.0f}",
+        }
+        marked = [text + ("*" if number in best[name] else " ") for name, text in cells.items()]
+        shown.add_row(letter, *marked, f"{limit.name.partition(':')[0]} {percent(limit.share)}")
+    out.print(shown)
+    for letter, one in zip(_letters(len(row)), row, strict=True):
+        if one.refusal:
+            out.print(f"{letter} refused: {one.refusal}")
+
+
+def _best(row: list[Compared]) -> dict[str, set[int]]:
+    """Return which machines are best by each column; where all are equal, none is."""
+    runs = [(number, one.run) for number, one in enumerate(row) if one.run]
+    values = {
+        "score": [(number, speed(run)) for number, run in runs if run.score],
+        "speed": [(number, speed(run)) for number, run in runs],
+        "time": [(number, -run.duration_s) for number, run in runs],
+        "energy": [(number, -run.energy_wh) for number, run in runs],
+        "noise": [(number, -run.summary["noise_dba"].mean) for number, run in runs],
+        "loudest": [(number, -run.summary["noise_dba"].max) for number, run in runs],
+        "cpu": [(number, -run.summary["cpu_temp_c"].max) for number, run in runs],
+        "gpu": [(number, -run.summary["gpu_temp_c"].max) for number, run in runs],
+    }
+    found: dict[str, set[int]] = {}
+    for name, column in values.items():
+        most = max((value for _, value in column), default=0.0)
+        winners = {number for number, value in column if value >= most - 1e-3 * abs(most)}
+        found[name] = winners if len(winners) < len(column) else set()
+    return found
+
+
+def _ratio(value: float | None) -> str:
+    return f"{value:.2f}x" if value else "-"
+
+
+def _letters(count: int) -> list[str]:
+    return [chr(ord("A") + number % 26) + (str(number // 26) if number >= 26 else "") for number in range(count)]  # noqa: PLR2004

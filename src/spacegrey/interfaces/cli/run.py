@@ -1,0 +1,72 @@
+"""`spacegrey run`: one machine under one workload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from spacegrey.simulation.run import Run
+
+EXAMPLES = """
+spacegrey run cinebench-r15-loop --on imac-pro
+spacegrey run all-out --on imac-pro:18-core,vega-64+ambient=35C --report hot.html
+spacegrey run my-job.toml --on my-machine.toml --save job.parquet --json
+"""
+
+Selector = Annotated[str, typer.Option("--on", metavar="SELECTOR", help="The machine, its options and its room.")]
+
+
+def run(
+    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A workload of the library, or a TOML file of your own.")],
+    on: Selector,
+    save: Annotated[Path | None, typer.Option("--save", metavar="F.parquet", help="Keep the whole run in a Parquet file.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="F.html", help="Write a page with plots.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
+) -> None:
+    """Run a workload on a machine, and see what limits it.
+
+    The answer: speed, clocks, temperatures, fans, noise, power, what limits the work, and what would help.
+    """
+    from spacegrey.errors import InputError
+    from spacegrey.interfaces.cli.output import writable, write_json
+
+    save_to, report_to = writable(save), writable(report)
+    if save_to and save_to == report_to:
+        raise InputError(f"{save}: --save and --report name the same file")
+    finished = simulated(workload, on)
+    from spacegrey.interfaces.cli.view import print_run
+    from spacegrey.interfaces.shown import from_run
+    from spacegrey.simulation import runfile
+
+    shown = from_run(finished)
+    if save_to:
+        runfile.save(finished, save_to)
+    if report_to:
+        from spacegrey.interfaces.report import page
+
+        runfile.write_whole(report_to, lambda beside: beside.write_text(page.page(shown), encoding="utf-8"))
+    if as_json:
+        write_json(shown.as_json())
+        return
+    print_run(shown)
+    for path, what, then in ((save, "saved", "spacegrey show"), (report, "report", "open it in any browser:")):
+        if path:
+            typer.echo(f"{what}: {path}" + (f" ({then} {path})" if what == "saved" else ""))
+
+
+def simulated(workload_name: str, selector: str) -> Run:
+    """Return a finished run, with a progress bar while it lasts."""
+    from spacegrey.interfaces.cli.output import progress, say_when_compiling
+    from spacegrey.interfaces.words import duration
+    from spacegrey.machine.assembly import machine
+    from spacegrey.workload.library import workload
+
+    built, asked = machine(selector), workload(workload_name)
+    from spacegrey.simulation.run import simulate
+
+    say_when_compiling()
+    with progress(f"{asked.id} on {built.id}") as update:
+        return simulate(asked, built, lambda share, seconds: update(share, duration(seconds)))

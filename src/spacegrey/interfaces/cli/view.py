@@ -1,0 +1,143 @@
+"""A run as text: the result, what limited it, how it went over time, and what was measured on the real machine."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.text import Text
+
+from spacegrey.interfaces.cli.output import bar, console, sparkline, table
+from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, figures, percent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from spacegrey.interfaces.shown import ShownRun
+    from spacegrey.simulation.trace import Trace
+
+SPARKLINES = ("cpu_clock_ghz", "cpu_temp_c", "gpu_clock_ghz", "gpu_temp_c", "fan_rpm", "wall_power_w")
+SPARKLINE_CELLS = 44
+MOST_PHASES = 24
+"""A workload with more phases than this shows its longest."""
+
+
+def print_run(shown: ShownRun) -> None:
+    """Print a run."""
+    out, record = console(), shown.record
+    out.print(Text(f"{record['workload_name']} on {record['machine_name']}", style="bold"))
+    out.print(surroundings(record))
+    out.print()
+    _print_result(out, record)
+    out.print()
+    out.print(Text(record["verdict"], style="bold" if out.is_terminal else ""))
+    out.print()
+    _print_summary(out, record)
+    _print_phases(out, record["phases"])
+    _print_limits(out, record["limits"])
+    _print_time(out, shown.trace)
+    _print_published(out, shown.published)
+    out.print(f"\nmodel: {record['status']}: {STATUS[record['status']]}; spacegrey {record['version']}")
+
+
+def surroundings(record: dict[str, Any]) -> str:
+    """Return the room and the settings of a run in a line."""
+    room = record["environment"]
+    words = [f"room {room['ambient_c']:g} °C"]
+    if room["fan"] is not None:
+        words.append("fans as fast as they go" if room["fan"] == "max" else f"fans at {room['fan']:g} rpm")
+    if room["dust"]:
+        words.append(f"dust takes {percent(room['dust'])} of the air")
+    if room["brightness"] is not None:
+        words.append(f"display at {percent(room['brightness'])}")
+    return ", ".join(words)
+
+
+def score_text(score: dict[str, Any] | None) -> str:
+    """Return a score with its unit, or a dash."""
+    return f"{figures(score['value'])} {score['unit']}" if score else "-"
+
+
+def _print_result(out: Console, record: dict[str, Any]) -> None:
+    rows = [("duration", duration(record["duration_s"])), ("energy", f"{figures(record['energy_wh'], 3)} Wh from the wall")]
+    if record["score"]:
+        rows.insert(0, ("score", f"{score_text(record['score'])} ({record['score']['better']} is better)"))
+    if record["delivered"] < 0.9995:  # noqa: PLR2004 - what would be printed as 100.0 %
+        rows.append(("on time", f"{record['delivered']:.1%} of the frames; the rest is dropped"))
+    for name, value in rows:
+        out.print(f"{name:<10}", Text(value, style="bold" if out.is_terminal else ""), sep="")
+
+
+def _print_summary(out: Console, record: dict[str, Any]) -> None:
+    shown = table(out, "", "", ">min", ">mean", ">max", ">end")
+    for name, values in record["summary"].items():
+        quantity = QUANTITIES[name]
+        shown.add_row(quantity.label, quantity.unit, *(quantity.format(values[key]) for key in ("min", "mean", "max", "end")))
+    out.print(shown)
+
+
+def _print_phases(out: Console, phases: list[dict[str, Any]]) -> None:
+    by_name: dict[str, list[float]] = {}
+    for phase in phases:
+        by_name.setdefault(phase["name"], []).append(phase["duration_s"])
+    repeats = max(len(durations) for durations in by_name.values())
+    if repeats == 1 and len(by_name) == 1:
+        return
+    out.print()
+    longest = sorted(by_name, key=lambda name: -sum(by_name[name]))[:MOST_PHASES]
+    columns = (">times", ">first", ">typical", ">last") if repeats > 1 else (">time",)
+    shown = table(out, "phase", *columns)
+    for name, durations in by_name.items():
+        if name in longest:
+            times = [duration(seconds) for seconds in (durations[0], median(durations), durations[-1])]
+            shown.add_row(name, *([str(len(durations)), *times] if repeats > 1 else times[:1]))
+    out.print(shown)
+    if len(longest) < len(by_name):
+        out.print(f"and {len(by_name) - len(longest)} shorter ones")
+
+
+def _print_limits(out: Console, limits: list[dict[str, Any]]) -> None:
+    out.print()
+    shown = table(out, "limited by", ">time", "")
+    for limit in limits:
+        shown.add_row(limit["name"], percent(limit["share"]), Text(bar(limit["share"]), style="cyan" if out.is_terminal else ""))
+    out.print(shown)
+
+
+def _print_time(out: Console, trace: Trace) -> None:
+    if len(trace) < 2:  # noqa: PLR2004 - one moment has no course
+        return
+    out.print()
+    shown = table(out, "over time", ">least", "", ">most")
+    for name in SPARKLINES:
+        quantity, values = QUANTITIES[name], means(trace, name, SPARKLINE_CELLS)
+        course = Text(sparkline(values), style="cyan" if out.is_terminal else "")
+        column = trace[name]
+        shown.add_row(
+            f"{quantity.label.replace('processor', 'CPU').replace('graphics', 'GPU').replace('temperature', 'temp.')}",
+            quantity.format(float(column.min())), course, quantity.format(float(column.max())),
+        )  # fmt: skip
+    out.print(shown)
+
+
+def means(trace: Trace, name: str, cells: int) -> list[float]:
+    """Return the mean of a column in each of so many equal stretches of time; a stretch without a row keeps the last."""
+    time: NDArray[np.float64] = trace["time_s"]
+    edges = np.searchsorted(time, np.linspace(time[0], time[-1], cells + 1))
+    values = trace[name]
+    return [float(values[a : max(b, a + 1)].mean()) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _print_published(out: Console, published: list[dict[str, Any]]) -> None:
+    if not published:
+        return
+    out.print()
+    shown = table(out, "published", ">measured", ">predicted", "", ">error")
+    for row in published:
+        seen = row["predicted"] is not None
+        predicted = (figures(row["predicted"]), f"{row['error_percent']:+.1f} %") if seen else ("not seen", "-")
+        numbers = (figures(row["measured"]), predicted[0], row["unit"].replace("degC", "°C"), predicted[1])
+        shown.add_row(f"{row['conditions']} ({row['id']})", *numbers)
+    out.print(shown)

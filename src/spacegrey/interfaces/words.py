@@ -1,0 +1,80 @@
+"""The words, units and roundings in which every interface speaks of a run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How a quantity is printed: its name, its unit and how many decimals mean something."""
+
+    label: str
+    unit: str
+    decimals: int
+
+    def format(self, value: float) -> str:
+        """Return the value with the quantity's decimals."""
+        return f"{value:,.{self.decimals}f}"
+
+
+QUANTITIES = {
+    "cpu_clock_ghz": Quantity("processor clock", "GHz", 2),
+    "cpu_temp_c": Quantity("processor temperature", "°C", 1),
+    "gpu_clock_ghz": Quantity("graphics clock", "GHz", 2),
+    "gpu_temp_c": Quantity("graphics temperature", "°C", 1),
+    "fan_rpm": Quantity("fan speed", "rpm", 0),
+    "noise_dba": Quantity("noise", "dBA", 1),
+    "wall_power_w": Quantity("wall power", "W", 1),
+    "cpu_power_w": Quantity("processor power", "W", 1),
+    "gpu_power_w": Quantity("graphics power", "W", 1),
+}
+
+STATUS = {
+    "reference": "as data sheets and standards state it",
+    "calibrated": "fitted to published measurements, and checked against others",
+    "illustrative": "plausible, but not checked against measurements",
+}
+
+
+def figures(value: float, digits: int = 4) -> str:
+    """Return a number with so many significant figures, and thousands apart.
+
+    Examples
+    --------
+    >>> figures(54.48241), figures(123456.7), figures(0.012345)
+    ('54.48', '123,457', '0.01235')
+    """
+    if value == 0.0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it.
+
+    Examples
+    --------
+    >>> duration(27.51), duration(213.6), duration(7384.0)
+    ('27.5 s', '3 min 34 s', '2 h 03 min')
+    """
+    if seconds < 59.95:  # noqa: PLR2004 - what would be rounded to 60.0
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60.0), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent, with a decimal where it is small.
+
+    Examples
+    --------
+    >>> percent(0.494), percent(0.0123)
+    ('49 %', '1.2 %')
+    """
+    return f"{share:.0%}".replace("%", " %") if share >= 0.0995 else f"{share:.1%}".replace("%", " %")  # noqa: PLR2004

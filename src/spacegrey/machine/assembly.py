@@ -1,0 +1,153 @@
+"""A whole machine: the parts that a selector chose, put together and checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from spacegrey.errors import InputError
+from spacegrey.machine.catalog import MachineFile, part, read_machine
+from spacegrey.machine.selector import Environment, Selector, choose, parse_selector
+from spacegrey.machine.spec import PART_SLOTS, Choice, MachineSpec
+from spacegrey.parts.graphics.spec import Graphics, GraphicsArchitecture
+from spacegrey.parts.processor.spec import Microarchitecture, Processor
+
+if TYPE_CHECKING:
+    from spacegrey.parts.cooling.spec import Cooling
+    from spacegrey.parts.display.spec import Panel
+    from spacegrey.parts.memory.spec import Memory
+    from spacegrey.parts.power.spec import PowerSupply
+    from spacegrey.parts.storage.spec import Storage
+    from spacegrey.sourced import Spec
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A configured machine in its surroundings: data sheets only, nothing that moves."""
+
+    selector: str
+    id: str
+    spec: MachineSpec
+    chosen: dict[str, str]
+    processor: Processor
+    microarchitecture: Microarchitecture
+    graphics: Graphics
+    graphics_architecture: GraphicsArchitecture
+    memory: Memory
+    memory_modules: int
+    memory_gib: float
+    storage: Storage
+    storage_tb: float
+    cooling: Cooling
+    supply: PowerSupply
+    panel: Panel | None
+    environment: Environment
+
+    @property
+    def name(self) -> str:
+        """The machine's name with its main choices, as tables print it."""
+        chosen = [self.processor.name, f"{self.memory_gib:g} GB", f"{self.storage_tb:g} TB", self.graphics.name]
+        return f"{self.spec.name}, {', '.join(chosen)}"
+
+    @property
+    def memory_channels(self) -> int:
+        """Memory channels that hold a module."""
+        return min(self.memory_modules, self.processor.memory_channels)
+
+    @property
+    def ambient_c(self) -> float:
+        """Room temperature of a run. [degC]"""
+        wanted = self.environment.ambient_c
+        return self.spec.ambient_c if wanted is None else wanted
+
+
+def machine(selector: str | Selector) -> Machine:
+    """Put together the machine that a selector names.
+
+    Parameters
+    ----------
+    selector : str or Selector
+        Such as ``"imac-pro:18-core,vega-64,128GB+ambient=35C"``.
+
+    Returns
+    -------
+    Machine
+        Its data sheets, checked for agreement.
+
+    Raises
+    ------
+    InputError
+        A name is unknown, data do not hold, or parts do not fit together.
+
+    Examples
+    --------
+    >>> base = machine("imac-pro")
+    >>> base.processor.name, base.memory_gib
+    ('Intel Xeon W-2140B', 32.0)
+    """
+    wanted = parse_selector(selector) if isinstance(selector, str) else selector
+    file = read_machine(wanted.machine)
+    chosen = choose(file.options, wanted.choices, wanted.text)
+    sheets = {slot: _chosen_part(file, slot, chosen[slot]) for slot in ("processor", "graphics", "memory", "storage")}
+    processor, graphics = cast("Processor", sheets["processor"]), cast("Graphics", sheets["graphics"])
+    if wanted.environment.overclock_ghz is not None:
+        processor = _overclocked(processor, wanted.environment.overclock_ghz)
+    memory = file.options["memory"].choices[chosen["memory"]]
+    drive = file.options["storage"].choices[chosen["storage"]]
+    for slot, choice, needed in (("memory", memory, ("modules", "gib_per_module")), ("storage", drive, ("tb",))):
+        for name in needed:
+            if getattr(choice, name) is None:
+                place = file.document.place(["options", slot, "choices", chosen[slot]])
+                raise InputError(f"{place}: {slot} choice {chosen[slot]!r} needs {name}")
+    modules, per_module = cast("int", memory.modules), cast("float", memory.gib_per_module)
+    built = Machine(
+        selector=wanted.text,
+        id=file.id,
+        spec=file.spec,
+        chosen=chosen,
+        processor=processor,
+        microarchitecture=cast("Microarchitecture", part("microarchitectures", processor.microarchitecture, file.parts)),
+        graphics=graphics,
+        graphics_architecture=cast("GraphicsArchitecture", part("graphics-architectures", graphics.architecture, file.parts)),
+        memory=cast("Memory", sheets["memory"]),
+        memory_modules=modules,
+        memory_gib=modules * per_module,
+        storage=cast("Storage", sheets["storage"]),
+        storage_tb=cast("float", drive.tb),
+        cooling=cast("Cooling", part("cooling", file.spec.cooling, file.parts)),
+        supply=cast("PowerSupply", part("power", file.spec.supply, file.parts)),
+        panel=cast("Panel", part("displays", file.spec.panel, file.parts)) if file.spec.panel else None,
+        environment=wanted.environment,
+    )
+    _check(built, file)
+    return built
+
+
+def _chosen_part(file: MachineFile, slot: str, name: str) -> Spec:
+    choice: Choice = file.options[slot].choices[name]
+    return part(PART_SLOTS[slot], cast("str", choice.part), file.parts, choice.set or None)
+
+
+def _overclocked(processor: Processor, clock_ghz: float) -> Processor:
+    """Return a processor whose owner fixed the clock of every core and lifted the power limits."""
+    free = {"pl1_w": 4.0 * processor.pl2_w, "pl2_w": 4.0 * processor.pl2_w, "avx2_offset_ghz": 0.0, "avx512_offset_ghz": 0.0}
+    lowest = min(processor.base_ghz, clock_ghz)
+    return processor.model_copy(update={"turbo_bins": [(processor.cores, clock_ghz)], "base_ghz": lowest, **free})
+
+
+def _check(built: Machine, file: MachineFile) -> None:
+    place = file.document.path.name
+    spec, fans, fan = file.spec, built.cooling.fans, built.environment.fan
+    if spec.memory_slots and built.memory_modules > spec.memory_slots:
+        raise InputError(f"{place}: {built.memory_modules} memory modules do not go into {spec.memory_slots} slots")
+    if built.memory_gib > built.processor.capacity_memory_gib:
+        most = built.processor.capacity_memory_gib
+        raise InputError(f"{place}: {built.processor.name} addresses {most:g} GiB of memory, not {built.memory_gib:g}")
+    if fan is not None and fans.count == 0:
+        raise InputError(f"selector {built.selector!r}: fan: {spec.name} has no fan")
+    if fan is not None and fan != float("inf") and not (fan == 0 or fan <= fans.automatic_maximum_rpm):
+        raise InputError(
+            f"selector {built.selector!r}: fan={fan:g}rpm is outside 0 to {fans.automatic_maximum_rpm:g} rpm of {spec.name}"
+        )
+    if built.environment.brightness is not None and built.panel is None:
+        raise InputError(f"selector {built.selector!r}: brightness: {spec.name} has no built-in display")

@@ -1,0 +1,111 @@
+"""The loop: seconds of fan control, tenths of a second of observation, hundredths of clocks, power and heat."""
+
+from __future__ import annotations
+
+from spacegrey.jit import kernel, law
+from spacegrey.simulation.kernel import layout as at
+from spacegrey.simulation.kernel.observe import observe, record
+from spacegrey.simulation.kernel.tick import STEP_S, blow, fan_step, tick
+
+TICKS_PER_OBSERVATION = 10
+OBSERVATIONS_PER_SECOND = 10
+
+# Why `advance` returned.
+DONE, MORE, NOT_FINITE = range(3)
+
+
+@law
+def start_phase(m, l, w, phases, number):
+    """Copy phase ``number`` into lane ``l`` and begin it."""
+    m[at.PHASE * w + l] = number
+    m[at.PROGRESS * w + l] = 0.0
+    for i in range(at.PHASE_FIELDS):
+        m[(at.PHASE_BEGIN + i) * w + l] = phases[number, i]
+
+
+@law
+def end_phase(m, l, w, phases, first, count, ends):
+    """Close the phase that lane ``l`` has finished: note when, and begin the next one or rest."""
+    number = int(m[at.PHASE * w + l])
+    beyond_s = (m[at.PROGRESS * w + l] - 1.0) / m[at.STEP_PROGRESS * w + l] * m[at.SPAN_S * w + l]
+    ends[first + number] = m[at.TIME_S * w + l] - beyond_s
+    m[at.CARRY_S * w + l] = beyond_s
+    m[at.DELIVERED * w + l] -= m[at.PROGRESS * w + l] - 1.0
+    if number + 1 < count:
+        start_phase(m, l, w, phases, first + number + 1)
+        m[at.PHASE * w + l] = number + 1
+        return
+    m[at.LIVE * w + l] = 0.0
+    held = 0.0
+    for i in range(at.NODE_COUNT):
+        held += m[(at.CAPACITY + i) * w + l] * m[i * w + l]
+    m[at.HELD_J * w + l] = held * STEP_S
+
+
+@kernel
+def prepare(m, lanes, phases, first):
+    """Begin every lane's first phase, with the air flow of the fan speed it starts with."""
+    w = len(lanes)
+    for l in range(w):
+        blow(m, l, w)
+        start_phase(m, l, w, phases, first[l])
+        m[at.PHASE * w + l] = 0.0
+
+
+@kernel
+def advance(m, lanes, phases, first, count, ends, trace, seconds):
+    """Advance the machines of a lane array, until all are done or ``seconds`` have passed.
+
+    Parameters
+    ----------
+    m : float64, shape (FIELD_COUNT * w,)
+        Parameters and state of ``w`` machines, laid out as `layout` says; changed in place.
+    lanes : tuple of int
+        Its length is ``w``: the compiler sees a constant.
+    phases : float64, shape (n, PHASE_FIELDS)
+        Phases of all machines, one after another.
+    first, count : int64, shape (w,)
+        Where each machine's phases begin, and how many they are.
+    ends : float64, shape (n,)
+        Written: when each phase ended. [s]
+    trace : float64, shape (rows, columns)
+        Written for the first machine, a row for each tenth of a second; no rows: no trace.
+    seconds : int
+        Simulated seconds to run at most.
+
+    Returns
+    -------
+    int, int
+        `DONE`, `MORE` (time is over, continue with the same arrays) or `NOT_FINITE`; and rows written to ``trace``.
+    """
+    w = len(lanes)
+    row = 0
+    for _ in range(seconds):
+        for l in range(w):
+            fan_step(m, l, w)
+        for _ in range(OBSERVATIONS_PER_SECOND):
+            for _ in range(TICKS_PER_OBSERVATION):
+                for l in range(w):
+                    tick(m, l, w)
+                for l in range(w):
+                    if m[at.PROGRESS * w + l] >= 1.0 and m[at.LIVE * w + l] > 0.5:
+                        end_phase(m, l, w, phases, first[l], int(count[l]), ends)
+            if row < trace.shape[0] and (m[at.LIVE * w] > 0.5 or row == 0 and m[at.OBSERVED_S * w] == 0.0):
+                observe(m, 0, w)
+                record(m, 0, w, trace[row])
+                row += 1
+                for l in range(1, w):
+                    observe(m, l, w)
+            else:
+                for l in range(w):
+                    observe(m, l, w)
+        live = 0.0
+        total = 0.0
+        for l in range(w):
+            live += m[at.LIVE * w + l]
+            total += m[at.WALL_J * w + l] + m[at.T_CPU_JUNCTION * w + l]
+        if not (total < 1e300):
+            return NOT_FINITE, row
+        if live < 0.5:
+            return DONE, row
+    return MORE, row

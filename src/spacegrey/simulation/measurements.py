@@ -1,0 +1,275 @@
+"""Published measurements, and how each is asked of the simulation."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from spacegrey.errors import InputError
+from spacegrey.machine.catalog import machine_ids, part_entries, read_machine
+from spacegrey.machine.spec import PART_SLOTS
+from spacegrey.sourced import CATALOG, Table, read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+OPEN = CATALOG / "measurements" / "open.csv"
+COLUMNS = (
+    "id", "machine", "cpu", "cores", "ram_gb", "gpu", "benchmark", "metric", "value", "unit", "conditions",
+    "source_url", "confidence", "note",
+)  # fmt: skip
+KINDS = ("throughput", "clock", "temperature", "fan", "power", "storage", "memory", "noise", "other")
+
+_MOST_ROWS = 100_000
+_OVERCLOCK = re.compile(r"@ ?(\d+(?:\.\d+)?)")
+_SMALL_WORDS = {"intel", "amd", "radeon", "core", "xeon", "ryzen", "threadripper", "geforce", "nvidia", "apple", "graphics"}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row: who, what, how much."""
+
+    id: str
+    machine: str
+    cpu: str
+    ram_gb: str
+    gpu: str
+    benchmark: str
+    metric: str
+    value: float | None
+    unit: str
+    conditions: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A measurement as the simulation can answer it, or why it cannot."""
+
+    measurement: Measurement
+    kind: str
+    quantity: str = ""
+    selector: str = ""
+    workload: str = ""
+    against: str = ""
+    scale: float = 1.0
+    best_of: int = 0
+    reason: str = ""
+
+    @property
+    def covered(self) -> bool:
+        """Whether the simulation answers it."""
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class _Rule:
+    patterns: dict[str, re.Pattern[str]]
+    fields: Table = field(default_factory=dict)
+
+    def match(self, row: Measurement) -> dict[str, str] | None:
+        found: dict[str, str] = {}
+        for column, pattern in self.patterns.items():
+            hit = pattern.search(getattr(row, column))
+            if hit is None:
+                return None
+            found |= {name.rstrip("2"): text for name, text in hit.groupdict().items() if text}
+        return found
+
+
+def read_measurements(path: Path | None = None) -> list[Measurement]:
+    """Read a measurements file: CSV with the columns of `COLUMNS`.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The project's own file if left out.
+
+    Raises
+    ------
+    InputError
+        Missing, not text, without the columns, or with a broken row: the line says which.
+    """
+    file = path or OPEN
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
+            if missing:
+                raise InputError(f"{file}: columns are missing: {', '.join(missing)}; needed: {', '.join(COLUMNS)}")
+            rows = [_row(cast("dict[str | None, Any]", row), f"{file.name}:{reader.line_num}") for row in reader]
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: cannot be read as CSV: {' '.join(str(error).split())}") from None
+    if not rows:
+        raise InputError(f"{file}: holds no rows")
+    if len(rows) > _MOST_ROWS:
+        raise InputError(f"{file}: holds more than {_MOST_ROWS} rows")
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen:
+            raise InputError(f"{file}: id {row.id!r} stands twice")
+        seen.add(row.id)
+    return rows
+
+
+def question(row: Measurement) -> Question:
+    """Return how a measurement is asked of the simulation, by the rules of ``mapping.toml``."""
+    rule, found = next(((rule, found) for rule in _rules() if (found := rule.match(row)) is not None), (None, {}))
+    if rule is None:
+        kind = "other" if row.value is None else "throughput"
+        return Question(row, kind, reason=f"no rule maps {row.benchmark!r}, {row.metric!r}")
+    fields = rule.fields
+    kind = str(fields["kind"])
+    reason = str(fields.get("reason", ""))
+    if row.value is None and not reason:
+        kind, reason = "other", "no number"
+    if reason:
+        return Question(row, kind, reason=reason)
+    words = _Words({**found, "ambient": "25", "table_display": _table_display(row)})
+    base = str(fields.get("machine_is", "")) or _machine_id(row)
+    if not base:
+        return Question(row, kind, reason=f"machine {row.machine!r} with {row.cpu or row.gpu!r} is not in the catalog")
+    selector, why = _selector(row, base, str(fields.get("settings", "")).format_map(words))
+    return Question(
+        measurement=row,
+        kind=kind,
+        quantity=str(fields["quantity"]),
+        selector=selector,
+        workload=str(fields.get("workload", "")).format_map(words),
+        against=str(fields.get("against", "")),
+        scale=float(fields.get("scale", 1.0)),
+        best_of=int(words["count"]) if fields.get("best_of") and words["count"] else 0,
+        reason=why,
+    )
+
+
+class _Words(dict[str, str]):
+    """Words of a rule's pattern; one that did not occur is empty."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _table_display(row: Measurement) -> str:
+    """Return the brightness of a maker's power table: the built-in display is on and bright."""
+    ident = _machine_id(row)
+    if not ident or read_machine(ident).spec.panel is None:
+        return ""
+    return "+brightness=1" if "iMac" in row.machine and "Pro" not in row.machine else ""
+
+
+def _row(row: Mapping[str | None, Any], place: str) -> Measurement:
+    if None in row or any(value is None for value in row.values()):
+        raise InputError(f"{place}: the row does not have {len(COLUMNS)} fields")
+    ident = str(row["id"]).strip()
+    if not ident:
+        raise InputError(f"{place}: the row has no id")
+    text = str(row["value"]).strip()
+    try:
+        value: float | None = float(text)
+    except ValueError:
+        value = None
+    if value is not None and not math.isfinite(value):
+        raise InputError(f"{place}: value {text!r} is not a finite number")
+    if value is None and str(row["unit"]).strip() != "text":
+        raise InputError(f"{place}: value {text!r} is not a number (words need the unit 'text')")
+    names = ("machine", "cpu", "ram_gb", "gpu", "benchmark", "metric", "unit", "conditions")
+    return Measurement(id=ident, value=value, source=str(row["source_url"]), **{name: str(row[name]).strip() for name in names})
+
+
+@functools.cache
+def _rules() -> tuple[_Rule, ...]:
+    document = read_toml(CATALOG / "measurements" / "mapping.toml")
+    rules: list[_Rule] = []
+    for table in cast("list[Table]", document.data["rule"]):
+        columns = ("benchmark", "metric", "machine", "cpu", "conditions")
+        patterns = {name: re.compile(str(table[name]), re.IGNORECASE) for name in columns if name in table}
+        rules.append(_Rule(patterns, {name: value for name, value in table.items() if name not in patterns}))
+        if table["kind"] not in KINDS:
+            raise InputError(f"{document.path.name}: kind {table['kind']!r} is not one of {', '.join(KINDS)}")
+    return tuple(rules)
+
+
+@functools.cache
+def _machine_rules() -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
+    document = read_toml(CATALOG / "measurements" / "mapping.toml")
+    return tuple(
+        (re.compile(str(table["match"])), tuple(str(table["id"]).split()))
+        for table in cast("list[Table]", document.data["machine"])
+    )
+
+
+def _machine_id(row: Measurement) -> str:
+    """Return the catalog's machine that a row speaks of; empty if there is none."""
+    for pattern, candidates in _machine_rules():
+        if pattern.search(row.machine):
+            known = [name for name in candidates if name in machine_ids()]
+            if len(candidates) == 1:
+                return known[0] if known else ""
+            for name in known:
+                if (row.cpu and _choice(name, "processor", row.cpu)) or (not row.cpu and row.gpu and _choice(name, "graphics", row.gpu)):
+                    return name
+            return ""
+    return ""
+
+
+def _selector(row: Measurement, base: str, settings: str) -> tuple[str, str]:
+    """Return the selector of a row on a machine, and why it cannot be asked (empty if it can)."""
+    ident, _, fixed = base.partition(":")
+    machine = read_machine(ident)
+    choices = [fixed] if fixed else []
+    extra, plus, what_if = settings.partition("+")
+    capacity = extra.strip().replace(" ", "")
+    slots = {slot for slot in machine.options for choice in (*choices, capacity) if choice in machine.options[slot].choices}
+    for slot, text in (("processor", row.cpu), ("graphics", row.gpu)):
+        if text and slot not in slots:
+            found = _choice(ident, slot, text)
+            if not found and slot == "processor":
+                return "", f"{machine.spec.name} with {text} is not in the catalog"
+            if not found:
+                return "", f"{machine.spec.name} with graphics {text} is not in the catalog"
+            choices.append(found)
+    if row.ram_gb:
+        wanted = f"{row.ram_gb}GB"
+        if wanted in machine.options["memory"].choices:
+            choices.append(f"memory={wanted}")
+    if capacity:
+        if not any(capacity in option.choices for option in machine.options.values()):
+            return "", f"{machine.spec.name} has no choice {capacity!r} in the catalog"
+        choices.append(capacity)
+    if clock := _OVERCLOCK.search(row.cpu):
+        what_if = ",".join(part for part in (what_if, f"overclock={clock[1]}GHz") if part)
+        plus = "+"
+    defaults = {option.default for option in machine.options.values()}
+    named = [choice for choice in choices if choice.removeprefix("memory=") not in defaults]
+    return ident + (f":{','.join(named)}" if named else "") + (plus + what_if if what_if else ""), ""
+
+
+@functools.cache
+def _choice(ident: str, slot: str, text: str) -> str:
+    """Return the choice of an option whose part a free text names: the one with the most telling words in common."""
+    machine = read_machine(ident)
+    said = _words(text)
+    best, most = "", 0
+    for name, choice in machine.options[slot].choices.items():
+        if choice.part is None or name.endswith(("-saver", "-overclocked")):
+            continue
+        table = machine.parts.get(PART_SLOTS[slot], {}).get(choice.part) or part_entries(PART_SLOTS[slot]).get(choice.part)
+        telling = _words(str(table.table.get("name", "")) if table else "")
+        if telling and telling <= said and len(telling) > most:
+            best, most = name, len(telling)
+    return best
+
+
+def _words(text: str) -> frozenset[str]:
+    plain = re.sub(r"\(.*?\)|@.*", " ", text.lower().replace("(r)", ""))
+    words = re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", plain)
+    kept = [word for word in words if word not in _SMALL_WORDS and not re.fullmatch(r"\d+gb|2x|2|x|dual|gpu|cpu|pro|rx|one|\d+c|series|duo", word)]
+    return frozenset(word.removesuffix("-core") if word.endswith("-core") else word for word in kept)

@@ -1,0 +1,189 @@
+"""From data sheets to the numbers of a lane: the last place that knows parts by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s, convection_ratio
+from spacegrey.parts.display.laws import panel_power_w
+from spacegrey.parts.graphics.spec import DPM_STATES
+from spacegrey.simulation.kernel import layout as at
+from spacegrey.simulation.kernel.network import LINKS, NODES, STREAM, TO_AMBIENT, follows_flow
+from spacegrey.simulation.kernel.tick import STEP_S
+from spacegrey.units import ZERO_CELSIUS_K
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spacegrey.machine.assembly import Machine
+
+
+def voltage_coefficients(curve: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return the parabola through a voltage curve: v0 + v1 f + v2 f^2, by least squares.
+
+    Examples
+    --------
+    >>> [round(c, 6) for c in voltage_coefficients([(1.0, 0.65), (2.0, 0.9), (4.0, 1.7)])]
+    [0.5, 0.1, 0.05]
+    """
+    clocks, volts = zip(*curve, strict=True)
+    v2, v1, v0 = np.polyfit(np.array(clocks), np.array(volts), 2)
+    return float(v0), float(v1), float(v2)
+
+
+def lane(machine: Machine) -> NDArray[np.float64]:
+    """Return the parameters and the starting state of one machine, as `kernel.layout` lays them out.
+
+    The machine starts as one that has idled in its room for hours: the temperatures are the steady state of its idle
+    power at its lowest fan speed.
+    """
+    m = np.zeros(at.FIELD_COUNT)
+    _processor(m, machine)
+    _graphics(m, machine)
+    _power(m, machine)
+    _cooling(m, machine)
+    _start(m, machine)
+    return m
+
+
+def idle_power_w(m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heat that each node releases at idle, the supply's loss included. [W], shape (NODE_COUNT,)."""
+    cpu = m[at.UNCORE_W] * 0.5 + 0.25 * m[at.LEAKAGE_W] * 0.5
+    gpu = m[at.GPU_IDLE_W]
+    heat = dict.fromkeys(NODES, 0.0)
+    heat |= {
+        "cpu_junction": cpu,
+        "gpu_junction": gpu,
+        "vrm": m[at.REGULATOR] * (cpu + gpu),
+        "memory": m[at.MEMORY_IDLE_W],
+        "storage": m[at.STORAGE_IDLE_W],
+        "board": m[at.BOARD_W],
+        "panel": m[at.PANEL_W],
+        "intake_air": m[at.FAN_W],
+    }
+    load = sum(heat.values())
+    heat["supply"] = m[at.STANDING_W] + load * (m[at.PROPORTIONAL] + m[at.RESISTIVE_PER_W] * load)
+    return np.array([heat[node] for node in NODES])
+
+
+def thermal_matrix(m: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return conductance matrix G and ambient vector g of a lane's network, so that G T - g T_ambient = heat.
+
+    The plain form that the generated elimination is tested against. [W/K], shapes (n, n) and (n,).
+    """
+    flow = air_flow_l_s(m[at.FAN_RPM], m[at.FAN_FULL_RPM], m[at.FLOW_FULL], m[at.FLOW_NATURAL])
+    ratio = convection_ratio(flow, m[at.FLOW_REFERENCE], m[at.FLOW_EXPONENT])
+    index = {name: i for i, name in enumerate(NODES)}
+    matrix, room = np.zeros((len(NODES), len(NODES))), np.zeros(len(NODES))
+    for number, (link, (a, b)) in enumerate(LINKS.items()):
+        g = m[at.LINK + number] * (ratio if follows_flow(link) else 1.0)
+        i, j = index[a], index[b]
+        matrix[[i, j], [i, j]] += g
+        matrix[[i, j], [j, i]] -= g
+    for number, node in enumerate(TO_AMBIENT.values(), start=len(LINKS)):
+        matrix[index[node], index[node]] += m[at.LINK + number]
+        room[index[node]] += m[at.LINK + number]
+    stream = flow * AIR_HEAT_J_PER_L_K
+    upstream, downstream = (index[name] for name in STREAM)
+    matrix[[upstream, downstream], [upstream, downstream]] += stream
+    matrix[downstream, upstream] -= stream
+    room[upstream] += stream
+    return matrix, room
+
+
+def _processor(m: NDArray[np.float64], machine: Machine) -> None:
+    chip, core = machine.processor, machine.microarchitecture
+    m[[at.V0, at.V1, at.V2]] = voltage_coefficients(core.voltage_curve)
+    extra = chip.efficiency.cores * chip.efficiency.relative_power if chip.efficiency else 0.0
+    m[at.IDLE_NF] = core.core_capacitance_nf * core.idle_activity * (chip.cores + extra)
+    m[at.UNCORE_W] = core.uncore_base_w + core.uncore_per_core_w * chip.cores
+    m[at.LEAKAGE_W] = core.leakage_per_core_w * (chip.cores + extra)
+    m[at.LEAKAGE_PER_K] = core.leakage_per_kelvin
+    m[at.MIN_GHZ] = min(chip.minimum_ghz, chip.base_ghz)
+    m[at.MAX_GHZ] = chip.turbo_bins[0][1]
+    m[[at.PL1_W, at.PL2_W, at.TAU_S]] = chip.pl1_w, chip.pl2_w, chip.tau_s
+    trip = machine.cooling.controller
+    m[at.TRIP_K] = trip.trip_c + ZERO_CELSIUS_K
+    m[at.RELEASE_K] = trip.release_c + ZERO_CELSIUS_K
+    m[at.TRIP_STEP_GHZ] = trip.trip_step_ghz
+
+
+def _graphics(m: NDArray[np.float64], machine: Machine) -> None:
+    card = machine.graphics
+    states = [*card.dpm_states, *[card.dpm_states[-1]] * (DPM_STATES - len(card.dpm_states))]
+    mhz, millivolts = np.array(states).T
+    m[at.GPU_F0 : at.GPU_F0 + DPM_STATES] = mhz[0], *np.diff(mhz)
+    m[at.GPU_V0 : at.GPU_V0 + DPM_STATES] = millivolts[0], *np.diff(millivolts)
+    m[at.GPU_TOP] = len(card.dpm_states) - 1
+    m[at.GPU_NF] = card.capacitance_nf
+    m[at.GPU_IDLE_W] = card.idle_w * card.count
+    m[at.GPU_LEAKAGE_PER_K] = card.leakage_per_kelvin
+    m[at.GPU_LIMIT_K] = card.temperature_limit_c + ZERO_CELSIUS_K
+    m[at.GPU_MEMORY_W] = card.memory_power_w
+
+
+def _power(m: NDArray[np.float64], machine: Machine) -> None:
+    supply, panel, drive = machine.supply, machine.panel, machine.storage
+    m[at.STANDING_W] = supply.standing_loss_w
+    m[at.PROPORTIONAL] = supply.proportional_loss
+    m[at.RESISTIVE_PER_W] = supply.resistive_loss_per_w
+    m[at.RATED_W] = supply.rated_w
+    m[at.REGULATOR] = supply.regulator_loss
+    m[at.BOARD_W] = supply.board_w
+    if panel:
+        wanted = machine.environment.brightness
+        brightness = panel.default_brightness if wanted is None else wanted
+        m[at.PANEL_W] = panel_power_w(panel.electronics_w, panel.backlight_w, brightness)
+    m[at.MEMORY_IDLE_W] = machine.memory.idle_w_per_module * machine.memory_modules
+    m[at.STORAGE_IDLE_W] = drive.idle_w
+    m[at.STORAGE_ACTIVE_W] = drive.active_w
+    m[at.STORAGE_LIMIT_K] = drive.temperature_limit_c + ZERO_CELSIUS_K
+
+
+def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
+    cooling = machine.cooling
+    fans, loop, wanted = cooling.fans, cooling.controller, machine.environment.fan
+    m[at.AMBIENT_K] = machine.ambient_c + ZERO_CELSIUS_K
+    m[at.FAN_MIN] = fans.minimum_rpm
+    m[at.FAN_MAX] = fans.automatic_maximum_rpm
+    m[at.FAN_FIXED] = -1.0 if wanted is None else min(wanted, fans.maximum_rpm if wanted == float("inf") else wanted)
+    m[at.FAN_FULL_RPM] = fans.maximum_rpm
+    m[at.FAN_FULL_W] = fans.power_w
+    m[at.FLOW_FULL] = fans.flow_l_s * (1.0 - machine.environment.dust) if fans.count else 0.0
+    m[at.FLOW_NATURAL] = fans.natural_flow_l_s
+    m[at.FLOW_REFERENCE] = fans.natural_flow_l_s + (fans.flow_l_s if fans.count else 0.0)
+    m[at.FLOW_EXPONENT] = cooling.flow_exponent
+    m[at.CPU_TARGET_K] = loop.cpu_target_c + ZERO_CELSIUS_K
+    m[at.GPU_TARGET_K] = loop.gpu_target_c + ZERO_CELSIUS_K
+    m[at.FILTER_S] = loop.filter_s
+    m[at.GAIN] = loop.gain_rpm_per_k
+    m[at.INTEGRAL_GAIN] = loop.integral_rpm_per_k_s
+    m[at.SLEW] = loop.slew_rpm_per_s
+    m[at.NOISE_RPM] = fans.noise_rpm
+    m[at.NOISE_REFERENCE_DBA] = fans.noise_dba if fans.count else 0.0
+    m[at.NOISE_EXPONENT] = fans.noise_exponent
+    m[at.NOISE_FLOOR_DBA] = fans.floor_dba
+    for i, node in enumerate(NODES):
+        m[at.CAPACITY + i] = getattr(cooling.capacities, node) / STEP_S
+    for number, link in enumerate([*LINKS, *TO_AMBIENT]):
+        m[at.LINK + number] = getattr(cooling.conductances, link)
+
+
+def _start(m: NDArray[np.float64], machine: Machine) -> None:
+    fixed = m[at.FAN_FIXED]
+    m[at.FAN_RPM] = fixed if fixed >= 0.0 else machine.cooling.fans.minimum_rpm
+    matrix, room = thermal_matrix(m)
+    m[: at.NODE_COUNT] = np.linalg.solve(matrix, idle_power_w(m) + room * m[at.AMBIENT_K])
+    m[at.FILTERED_CPU_K] = m[at.T_CPU_JUNCTION]
+    m[at.FILTERED_GPU_K] = m[at.T_GPU_JUNCTION]
+    m[at.POWER_CLOCK_GHZ] = m[at.MAX_GHZ]
+    m[at.GPU_LEVEL] = m[at.GPU_TOP]
+    m[at.MEAN_PACKAGE_W] = m[at.UNCORE_W]
+    m[at.LIVE] = 1.0
+    m[at.PEAK_CPU_K] = m[at.T_CPU_JUNCTION]
+    m[at.PEAK_GPU_K] = m[at.T_GPU_JUNCTION]
+    for number in range(at.OBSERVED_COUNT):
+        m[at.EXTREMES + 3 * number] = np.inf
+        m[at.EXTREMES + 3 * number + 2] = -np.inf

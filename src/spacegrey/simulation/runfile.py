@@ -1,0 +1,154 @@
+"""A run as one Parquet file that any dataframe library opens as it is: the trace, and everything else beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from spacegrey.errors import InputError
+from spacegrey.simulation.trace import COLUMNS, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from spacegrey.simulation.run import Run
+
+FORMAT = 1
+_KEY = b"spacegrey"
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run that was read from a file: its record, as `record` returns it, and its trace."""
+
+    record: dict[str, Any]
+    trace: Trace
+
+
+def record(run: Run) -> dict[str, Any]:
+    """Return everything of a run but its trace, ready for JSON: stable keys, documented in docs/json.md."""
+    machine, workload = run.machine, run.workload
+    return {
+        "format": FORMAT,
+        "version": run.version,
+        "machine": machine.selector,
+        "machine_name": machine.name,
+        "workload": workload.id,
+        "workload_name": workload.name,
+        "duration_s": run.duration_s,
+        "score": None if run.score is None else asdict(run.score),
+        "delivered": run.delivered,
+        "energy_wh": run.energy_wh,
+        "summary": {name: asdict(values) for name, values in run.summary.items()},
+        "phases": [{**asdict(phase), "duration_s": phase.duration_s} for phase in run.phases],
+        "limits": [asdict(limit) for limit in run.limits],
+        "verdict": run.verdict,
+        "status": run.status,
+        "energy_balance_error": run.energy_balance_error,
+        "environment": {
+            "ambient_c": machine.ambient_c,
+            "brightness": machine.environment.brightness,
+            "dust": machine.environment.dust,
+            "fan": _fan(machine.environment.fan),
+        },
+        "inputs": {
+            "choices": machine.chosen,
+            "processor": machine.processor.model_dump(mode="json", exclude={"source", "assumed"}),
+            "microarchitecture": machine.microarchitecture.model_dump(mode="json", exclude={"source", "assumed"}),
+            "graphics": machine.graphics.model_dump(mode="json", exclude={"source", "assumed"}),
+            "memory_gib": machine.memory_gib,
+            "storage_tb": machine.storage_tb,
+            "cooling": machine.cooling.model_dump(mode="json", exclude={"source", "assumed"}),
+            "supply": machine.supply.model_dump(mode="json", exclude={"source", "assumed"}),
+            "workload": workload.spec.model_dump(mode="json", exclude={"source", "assumed"}),
+            "phases": [phase.model_dump(mode="json", exclude_defaults=True, exclude={"source", "assumed"}) for phase in workload.phases],
+        },
+        "sources": sources_used(run),
+        "seed": None,
+    }
+
+
+def sources_used(run: Run) -> list[str]:
+    """Return the keys of sources.bib that the numbers of a run came from."""
+    machine = run.machine
+    sheets = [
+        machine.spec, machine.processor, machine.microarchitecture, machine.graphics, machine.graphics_architecture,
+        machine.memory, machine.storage, machine.cooling, machine.supply, run.workload.spec, *run.workload.phases,
+    ]  # fmt: skip
+    if machine.panel:
+        sheets.append(machine.panel)
+    return sorted({key for sheet in sheets for key in sheet.source.values()})
+
+
+def save(run: Run, path: Path) -> None:
+    """Write a run; the file appears whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The path cannot be written.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - half a second of import that only saving needs
+
+    table = run.trace.to_arrow()
+    metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(record(run), allow_nan=False).encode()}
+    write_whole(path, lambda beside: pq.write_table(table.replace_schema_metadata(metadata), beside, compression="zstd"))
+
+
+def load(path: Path) -> SavedRun:
+    """Read a saved run.
+
+    Raises
+    ------
+    InputError
+        Missing, empty, cut short, or not a run of this version's format.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        table = cast("pa.Table", pq.read_table(path))
+        text = (table.schema.metadata or {})[_KEY]
+        kept = cast("dict[str, Any]", json.loads(text))
+        columns = {name: np.asarray(table[name].to_numpy()) for name in COLUMNS}
+    except (pa.ArrowException, OSError, KeyError, ValueError):
+        raise InputError(f"{path}: not a saved run (empty, cut short, or another kind of file)") from None
+    if kept.get("format") != FORMAT:
+        raise InputError(f"{path}: saved in format {kept.get('format')!r}; this version reads format {FORMAT}")
+    return SavedRun(kept, Trace(columns))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Call ``write`` with a path beside ``path`` and then move it there, so that no half file is ever seen.
+
+    Raises
+    ------
+    InputError
+        The folder is missing or cannot be written to.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        beside = Path(name)
+        try:
+            write(beside)
+            beside.chmod(0o644)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _fan(rpm: float | None) -> float | str | None:
+    return "max" if rpm == float("inf") else rpm

@@ -1,0 +1,358 @@
+"""Predicted beside measured, row by row: every published measurement that the simulation can answer."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from spacegrey import fits
+from spacegrey.errors import SpacegreyError
+from spacegrey.machine.assembly import machine
+from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K
+from spacegrey.parts.graphics.laws import peak_tflops
+from spacegrey.simulation.lowering import licence_ghz
+from spacegrey.simulation.measurements import KINDS, Question, question, read_measurements
+from spacegrey.simulation.run import Run, simulate
+from spacegrey.sourced import Table
+from spacegrey.workload.library import workload
+from spacegrey.workload.spec import ProcessorDemand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from spacegrey.machine.assembly import Machine
+
+# kind -> (error is stated as, target of the mean absolute error)
+TARGETS: dict[str, tuple[str, float]] = {
+    "throughput": ("%", 5.0),
+    "clock": ("GHz", 0.1),
+    "temperature": ("degC", 3.0),
+    "fan": ("%", 3.0),
+    "power": ("%", 7.0),
+    "storage": ("%", 4.0),
+    "memory": ("%", 4.0),
+    "noise": ("dBA", 1.5),
+}
+COVERAGE_TARGET = 0.9
+
+ROOM_C, LIMIT_C = 25.0, 94.0
+"""Cooling capacity is stated for chips at this temperature in this room. [degC]"""
+_ABSOLUTE = {"clock", "temperature", "noise"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement with its prediction."""
+
+    id: str
+    selector: str
+    workload: str
+    quantity: str
+    kind: str
+    unit: str
+    predicted: float | None
+    measured: float | None
+    error_percent: float | None
+    covered: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published measurement beside a run of the same test on the same machine."""
+
+    id: str
+    quantity: str
+    unit: str
+    measured: float
+    predicted: float
+    error_percent: float
+    conditions: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Validation:
+    """All rows, and the mean absolute error and coverage of each kind."""
+
+    rows: list[Row]
+    summary: dict[str, Any]
+
+
+def validate(path: Path | None = None, progress: Callable[[float], None] | None = None) -> Validation:
+    """Predict every row of a measurements file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        CSV with the columns of `measurements.COLUMNS`; the project's own file if left out.
+    progress : callable, optional
+        Called with the share of rows done.
+
+    Returns
+    -------
+    Validation
+        Rows in the order of the file, and the summary.
+
+    Raises
+    ------
+    InputError
+        The file does not hold.
+    """
+    measurements = read_measurements(path)
+    rows: list[Row] = []
+    for number, measurement in enumerate(measurements, start=1):
+        rows.append(answer(question(measurement)))
+        if progress:
+            progress(number / len(measurements))
+    return Validation(rows, _summary(rows))
+
+
+def answer(asked: Question) -> Row:
+    """Return the prediction for one question; a machine or workload that refuses gives its reason."""
+    measured = asked.measurement.value
+    reason, predicted = asked.reason, None
+    if asked.covered:
+        try:
+            predicted = predict(asked)
+        except SpacegreyError as error:
+            reason = str(error)
+    percent = None if predicted is None or not measured else 100.0 * (predicted / measured - 1.0)
+    return Row(
+        id=asked.measurement.id,
+        selector=asked.selector,
+        workload=asked.workload,
+        quantity=asked.quantity or asked.measurement.metric,
+        kind=asked.kind,
+        unit=asked.measurement.unit,
+        predicted=predicted,
+        measured=measured,
+        error_percent=percent,
+        covered=not reason,
+        reason=reason,
+    )
+
+
+def predict(asked: Question) -> float:
+    """Return what the simulation says to a question, in the row's unit."""
+    value = _value(asked.selector, asked.workload, asked.quantity)
+    if asked.against:
+        value = 100.0 * (value / _value(asked.against, asked.workload, asked.quantity) - 1.0)
+    if asked.best_of:
+        value *= best_of(asked.best_of, population_spread())
+    if asked.quantity.startswith("rate.") and asked.measurement.unit == "GB/s":
+        value *= 1e-3
+    return value * asked.scale
+
+
+def best_of(count: int, spread: float) -> float:
+    """Return the expected best of a number of results over their mean, for results spread log-normally.
+
+    Parameters
+    ----------
+    count : int
+        Results that were pooled, >= 1.
+    spread : float
+        Standard deviation of the logarithm of one result.
+
+    Notes
+    -----
+    exp(s z), z the expected largest of n standard normal values by Blom's formula.
+
+    References
+    ----------
+    .. [1] Blom, Statistical Estimates and Transformed Beta-Variables, Wiley, 1958.
+
+    Examples
+    --------
+    >>> best_of(1, 0.2)
+    1.0
+    """
+    return float(np.exp(spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))))
+
+
+def population_spread() -> float:
+    """Return the fitted spread of results that users upload with settings of their own."""
+    return float(fits.values("population")["spread"])
+
+
+def published(run: Run) -> list[Published]:
+    """Return the published measurements of the very test that a run simulated, on the same machine."""
+    found: list[Published] = []
+    configuration = (run.machine.id, run.machine.chosen["processor"], run.machine.chosen["graphics"])
+    for measurement in read_measurements():
+        asked = question(measurement)
+        if not asked.covered or asked.against or asked.best_of or asked.workload != run.workload.id or measurement.value is None:
+            continue
+        other = machine(asked.selector)
+        same_place = other.environment == run.machine.environment
+        if (other.id, other.chosen["processor"], other.chosen["graphics"]) != configuration or not same_place:
+            continue
+        predicted = quantity(run, asked.quantity) * asked.scale
+        percent = 100.0 * (predicted / measurement.value - 1.0) if measurement.value else 0.0
+        found.append(
+            Published(
+                measurement.id, asked.quantity, measurement.unit, measurement.value, predicted, percent,
+                f"{measurement.metric}; {measurement.conditions}", measurement.source,
+            )  # fmt: skip
+        )
+    return found
+
+
+def quantity(run: Run, name: str) -> float:
+    """Return a quantity of a run by its name in ``mapping.toml``."""
+    place, _, rest = name.partition(".")
+    if place == "score":
+        return run.score.value if run.score else float("nan")
+    if place == "duration_s":
+        return run.duration_s
+    column, _, statistic = rest.partition(".")
+    if place == "summary":
+        if statistic == "median":
+            return float(np.median(_working(run, column)))
+        return float(getattr(run.summary[column], statistic))
+    if place == "trace":
+        values = run.trace[column]
+        return float({"max": values.max, "mean": values.mean, "min": values.min}[statistic]())
+    if place == "rate":
+        return _storage_rate_mb_s(run, column)
+    if place == "cycle":
+        return _cycle(run, column)
+    raise KeyError(name)
+
+
+def facts(built: Machine) -> dict[str, float]:
+    """Return quantities that follow from the data sheets alone, by their names in ``mapping.toml``."""
+    chip, card, cooling = built.processor, built.graphics, built.cooling
+    top_mhz, lanes = card.dpm_states[-1][0], built.graphics_architecture.flops_per_lane_cycle
+    g = cooling.conductances
+    # Heat that both chips together may release with the fans at full speed.
+    cpu_path = 1.0 / (1.0 / g.cpu_junction_spreader + 1.0 / g.cpu_spreader_sink + 1.0 / g.cpu_sink_air)
+    gpu_path = 1.0 / (1.0 / g.gpu_junction_sink + 1.0 / g.gpu_sink_air)
+    stream = (cooling.fans.flow_l_s + cooling.fans.natural_flow_l_s) * AIR_HEAT_J_PER_L_K
+    # Air warms as it passes: a stream of heat capacity rate W takes up W (1 - exp(-G / W)) per kelvin at its inlet.
+    carried = stream * (1.0 - math.exp(-(cpu_path + gpu_path) / stream))
+    return {
+        "turbo_ghz": chip.turbo_bins[0][1],
+        "all_core_ghz": licence_ghz(ProcessorDemand(), built, chip.cores),
+        "efficiency_ghz": chip.efficiency.clock_ghz if chip.efficiency else float("nan"),
+        "fan_maximum_rpm": cooling.fans.maximum_rpm,
+        "tdp_w": chip.tdp_w,
+        "rated_w": built.supply.rated_w,
+        "cooling_capacity_w": carried * (LIMIT_C - ROOM_C),
+        "gpu_memory_gb_s": card.memory_gb_s,
+        "fp32_tflops": peak_tflops(card.lanes, top_mhz, lanes),
+        "fp16_tflops": peak_tflops(card.lanes, top_mhz, lanes, built.graphics_architecture.fp16_ratio),
+    }
+
+
+def _value(selector: str, workload_name: str, name: str) -> float:
+    place, _, fact = name.partition(".")
+    if place == "data" and fact not in {"board_power_w", "chip_power_w"}:
+        return facts(machine(selector))[fact]
+    run = _run(selector, workload_name)
+    if name == "data.board_power_w":
+        return run.summary["gpu_power_w"].end * (1.0 + run.machine.supply.regulator_loss)
+    if name == "data.chip_power_w":
+        return run.summary["cpu_power_w"].end + run.summary["gpu_power_w"].end
+    return quantity(run, name)
+
+
+@functools.lru_cache(maxsize=256)
+def _run(selector: str, workload_name: str) -> Run:
+    return simulate(workload(workload_name), machine(selector))
+
+
+def _working(run: Run, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the rows of a column in which the processor is more than half busy."""
+    values = run.trace[column]
+    busy = run.trace["cpu_busy"] > 0.5  # noqa: PLR2004
+    return values[busy] if busy.any() else values
+
+
+def _storage_rate_mb_s(run: Run, direction: str) -> float:
+    moved = seconds = 0.0
+    demands = {phase.name: phase.storage for phase in run.workload.phases}
+    for phase in run.phases:
+        gb = getattr(demands[phase.name], f"{direction}_gb")
+        if gb > 0.0:
+            moved, seconds = moved + gb, seconds + phase.duration_s
+    return 1e3 * moved / seconds
+
+
+@dataclass(frozen=True)
+class Dip:
+    """One dip of the processor's clock under its thermal trip. Times in s."""
+
+    start_s: float
+    end_s: float
+    clock_ghz: float
+    start_c: float
+    end_c: float
+
+
+def dips(run: Run) -> list[Dip]:
+    """Return the times in which the thermal trip held the clock down."""
+    trace = run.trace
+    cut = np.array([name == "processor temperature" for name in trace.limit_names()])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], cut, [False]]).astype(int)))
+    found: list[Dip] = []
+    for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
+        clock = float(np.median(trace["cpu_clock_ghz"][first : last + 1]))
+        temps = trace["cpu_temp_c"]
+        found.append(Dip(float(trace["time_s"][first]), float(trace["time_s"][last]) + 0.1, clock, float(temps[first]), float(temps[last])))
+    return found
+
+
+def _cycle(run: Run, name: str) -> float:
+    seen = dips(run)
+    if not seen:
+        return float("nan")
+    if name == "dip_clock_ghz":
+        return float(np.median([dip.clock_ghz for dip in seen]))
+    if name == "release_c":
+        return float(np.median([dip.end_c for dip in seen]))
+    raise KeyError(name)
+
+
+def _summary(rows: list[Row]) -> dict[str, Any]:
+    summary: dict[str, Any] = {"kinds": {}}
+    asked = [row for row in rows if row.kind in TARGETS]
+    for kind in (kind for kind in KINDS if kind in TARGETS):
+        mine = [row for row in asked if row.kind == kind]
+        if not mine:
+            continue
+        errors = [_error(row) for row in mine if row.covered]
+        unit, target = TARGETS[kind]
+        summary["kinds"][kind] = {
+            "rows": len(mine),
+            "covered": len(errors),
+            "coverage": len(errors) / len(mine),
+            "mean_absolute_error": float(np.mean(errors)) if errors else None,
+            "median_absolute_error": float(np.median(errors)) if errors else None,
+            "unit_of_error": unit,
+            "target": target,
+        }
+    covered = sum(row.covered for row in asked)
+    summary["rows"] = len(asked)
+    summary["covered"] = covered
+    summary["coverage"] = covered / len(asked) if asked else None
+    summary["coverage_target"] = COVERAGE_TARGET
+    summary["not_asked"] = len(rows) - len(asked)
+    records = [cast("Table", record["fit"]) for record in fits.records().values()]
+    summary["parameters_fitted"] = sum(record["parameters"] for record in records)
+    summary["rows_used_in_fits"] = sum(record["rows"] for record in records)
+    return summary
+
+
+def _error(row: Row) -> float:
+    predicted, measured = cast("float", row.predicted), cast("float", row.measured)
+    if row.unit == "MHz":
+        return abs(predicted - measured) * 1e-3
+    return abs(predicted - measured) if row.kind in _ABSOLUTE else 100.0 * abs(predicted - measured) / abs(measured or 1.0)

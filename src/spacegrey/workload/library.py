@@ -1,0 +1,145 @@
+"""The library's loader: workloads by name, or the user's own TOML file.
+
+A workload can be varied where it is named: ``hash-scaling:threads=18``, ``cinebench-r15:repeat=20``, ``spherical-harmonics-forward:size=2047``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from spacegrey import fits
+from spacegrey.errors import InputError, unknown
+from spacegrey.sourced import CATALOG, Document, Table, read_spec, read_toml
+from spacegrey.workload.spec import Phase, Size, WorkloadSpec
+
+MAX_PHASES = 100_000
+_VARIATIONS = ("repeat", "size", "threads")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload: its head data and its phases in order, once through."""
+
+    id: str
+    spec: WorkloadSpec
+    phases: tuple[Phase, ...]
+
+    @property
+    def name(self) -> str:
+        """What tables print."""
+        return self.spec.name
+
+
+def workload_ids() -> list[str]:
+    """Return the names of the library's workloads, in alphabetical order."""
+    return sorted(path.stem for path in (CATALOG / "workloads").glob("*.toml"))
+
+
+def workload(reference: str) -> Workload:
+    """Read a workload by its name in the library, or by the path of the user's own file.
+
+    Parameters
+    ----------
+    reference : str
+        Such as ``"blender-cpu"``, ``"my-job.toml"`` or ``"hash-scaling:threads=18"``.
+
+    Returns
+    -------
+    Workload
+        Checked, with fitted numbers filled in.
+
+    Raises
+    ------
+    InputError
+        Unknown, unreadable, or it does not hold.
+
+    Examples
+    --------
+    >>> workload("cinebench-r15-loop").spec.repeat
+    10
+    """
+    text, _, variations = reference.partition(":")
+    path = Path(text)
+    if path.suffix != ".toml":
+        if text not in workload_ids():
+            raise unknown("workload", text, workload_ids())
+        path = CATALOG / "workloads" / f"{text}.toml"
+    document = read_toml(path)
+    data = _with_fits(document, path.stem)
+    strange = set(data) - {"workload", "phase"}
+    if strange:
+        raise unknown("key", min(strange), ["workload", "phase"], document.place([min(strange)]))
+    if "workload" not in data:
+        raise InputError(f"{document.place()}: [workload] is missing")
+    spec = read_spec(WorkloadSpec, data["workload"], document, ["workload"])
+    tables: object = data.get("phase", [])
+    if not isinstance(tables, list) or not tables:
+        raise InputError(f"{document.place()}: a workload needs at least one [[phase]]")
+    phases = [read_spec(Phase, table, document, ["phase"]) for table in cast("list[object]", tables)]
+    names = [phase.name for phase in phases]
+    if len(set(names)) != len(names):
+        raise InputError(f"{document.place(['phase'])}: two phases have the same name")
+    for name in spec.score.phases if spec.score else []:
+        if name not in names:
+            raise unknown("phase", name, names, document.place(["workload", "score", "phases"]))
+    found = Workload(path.stem, spec, tuple(phases))
+    found = vary(found, variations, reference) if variations else found
+    if found.spec.repeat * len(phases) > MAX_PHASES:
+        raise InputError(f"{document.place(['workload', 'repeat'])}: more than {MAX_PHASES} phases in all")
+    return found
+
+
+def vary(original: Workload, variations: str, place: str) -> Workload:
+    """Return a workload with what a reference sets after the colon."""
+    spec, phases = original.spec, original.phases
+    for part in variations.split(","):
+        key, _, text = (piece.strip() for piece in part.partition("="))
+        if key not in _VARIATIONS:
+            raise unknown("variation", key, _VARIATIONS, f"workload {place!r}")
+        if not text.isdigit() or not 1 <= int(text) <= MAX_PHASES:
+            raise InputError(f"workload {place!r}: {key} must be a whole number from 1 to {MAX_PHASES}, not {text!r}")
+        if key == "repeat":
+            spec = spec.model_copy(update={"repeat": int(text)})
+        elif key == "size":
+            if spec.size is None:
+                raise InputError(f"workload {place!r}: {original.id} has one size only")
+            phases = tuple(phase if phase.name in spec.size.fixed else _grown(phase, spec.size, int(text)) for phase in phases)
+        else:
+            phases = tuple(
+                phase.model_copy(update={"processor": phase.processor.model_copy(update={"threads": int(text)})})
+                for phase in phases
+            )
+    return replace(original, id=place, spec=spec, phases=phases)
+
+
+def _grown(phase: Phase, size: Size, wanted: float) -> Phase:
+    ratio = wanted / size.reference
+    demand = phase.processor
+    work = {name: getattr(demand, name) * ratio**size.work for name in ("integer_gop", "float_gop", "vector_gop", "scalar_gflop", "fp64_gflop")}
+    traffic = {"stream_gb": demand.stream_gb * ratio**size.traffic}
+    footprint = {"working_set_mib": demand.working_set_mib * ratio**size.footprint}
+    return phase.model_copy(update={"processor": demand.model_copy(update=work | traffic | footprint)})
+
+
+def _with_fits(document: Document, name: str) -> Table:
+    """Fill in the numbers that were fitted: keys such as ``score.constant`` and ``phase.build.processor.parallel``."""
+    values = fits.values(f"workloads/{name}") if document.path.parent == CATALOG / "workloads" else {}
+    if not values:
+        return document.data
+    data = tomllib.loads(document.text)
+    for key, value in values.items():
+        table: Any = data
+        parts = key.split(".")
+        if parts[0] == "phase":
+            table = next((one for one in data["phase"] if one["name"] == parts[1]), None)
+            parts = parts[2:]
+        else:
+            table = data["workload"]
+        for part in parts[:-1]:
+            table = table.setdefault(part, {})
+        table[parts[-1]] = value
+        table["assumed"] = {**table.get("assumed", {}), parts[-1]: fits.REASON}
+    return data
