@@ -42,7 +42,7 @@ def layout_header() -> str:
         "STALL_ACTIVITY": STALL_ACTIVITY,
     }
     numbers = {name: value for module in (layout, observe) for name, value in vars(module).items()}
-    fields = {name: value for name, value in numbers.items() if name.isupper() and isinstance(value, int)}
+    fields = {name: value for name, value in numbers.items() if name.isupper() and type(value) is int}
     fields["TRACE_COLUMN_COUNT"] = len(observe.TRACE_COLUMNS)
     fields |= {link.upper(): layout.LINK + number for number, link in enumerate([*LINKS, *TO_AMBIENT])}
     lines = [f"#define {name} {value!r}" for name, value in constants.items()]
@@ -65,8 +65,8 @@ def elimination_header() -> str:
             line = raw.strip()
             if line.startswith(('"', "return")):
                 continue
-            line = re.sub(r"\bm\[\(at\.(\w+) \+ (\d+)\) \* w \+ l\]", r"m[\1 + \2]", line)
-            line = re.sub(r"\bm\[at\.(\w+) \* w \+ l\]", r"m[\1]", line)
+            line = re.sub(r"\bm\[\(at\.(\w+) \+ (\d+)\) \* w \+ \w+\]", r"m[\1 + \2]", line)
+            line = re.sub(r"\bm\[at\.(\w+) \* w \+ \w+\]", r"m[\1]", line)
             line = re.sub(r"\bx(\d+)", r"x[\1]", line)
             target = line.split()[0]
             declared = "[" in target or target in known

@@ -69,7 +69,8 @@ static inline void tick(double *m) {
     double core_per_s = 1.0 / (alone ? most(pace_s, core_s) : spent_s);
     double gpu_per_s = 1.0 / (alone ? most(pace_s, gpu_s) : spent_s);
     int realtime = m[Q_REALTIME] > 0.5;
-    double step_progress = m[LIVE] * STEP_S * (realtime ? 1.0 / pace_s : share);
+    double span_s = STEP_S + m[CARRY_S];
+    double step_progress = m[LIVE] * span_s * (realtime ? 1.0 / pace_s : share);
 
     /* Power. */
     double cpu_k = m[T_CPU_JUNCTION], gpu_k = m[T_GPU_JUNCTION];
@@ -135,6 +136,8 @@ static inline void tick(double *m) {
     double counted_s = m[LIVE] * STEP_S;
     m[PROGRESS] += step_progress;
     m[STEP_PROGRESS] = step_progress;
+    m[SPAN_S] = span_s;
+    m[CARRY_S] = 0.0;
     m[TIME_S] += counted_s;
     m[DELIVERED] += step_progress * (realtime ? pace_s * share : 1.0);
     m[WALL_J] += wall_w * counted_s;
@@ -225,7 +228,7 @@ static const int RECORDED[TRACE_COLUMN_COUNT] = {
 };
 
 static void observe(double *m) {
-    if (m[LIVE] < 0.5) return;
+    if (m[LIVE] < 0.5 && m[OBSERVED_S] > 0.0) return;
     int code = binding_limit(m);
     m[LIMIT] = code;
     m[OBSERVED_S] += OBSERVE_S;
@@ -246,7 +249,8 @@ static void start_phase(double *m, const double *phases, int64_t number) {
 
 static void end_phase(double *m, const double *phases, int64_t count, double *ends) {
     int64_t number = (int64_t)m[PHASE];
-    ends[number] = m[TIME_S] - STEP_S * (m[PROGRESS] - 1.0) / m[STEP_PROGRESS];
+    m[CARRY_S] = (m[PROGRESS] - 1.0) / m[STEP_PROGRESS] * m[SPAN_S];
+    ends[number] = m[TIME_S] - m[CARRY_S];
     m[DELIVERED] -= m[PROGRESS] - 1.0;
     if (number + 1 < count) {
         start_phase(m, phases, number + 1);
@@ -269,7 +273,7 @@ int advance(double *restrict m, const double *restrict phases, int64_t count, do
                 tick(m);
                 if (m[PROGRESS] >= 1.0 && m[LIVE] > 0.5) end_phase(m, phases, count, ends);
             }
-            int recorded = row < room && m[LIVE] > 0.5;
+            int recorded = row < room && (m[LIVE] > 0.5 || (row == 0 && m[OBSERVED_S] == 0.0));
             observe(m);
             if (recorded) {
                 for (int i = 0; i < TRACE_COLUMN_COUNT; i++) trace[row * TRACE_COLUMN_COUNT + i] = m[RECORDED[i]];

@@ -149,7 +149,9 @@ def read_spec(kind: type[S], table: object, document: Document, keys: Sequence[s
     return spec
 
 
-def check_sources(table: Table, document: Document, keys: Sequence[str | int], inherited: frozenset[str] = frozenset()) -> None:
+def check_sources(
+    table: Table, document: Document, keys: Sequence[str | int], inherited: frozenset[str] = frozenset()
+) -> None:
     """Raise `InputError` where a number of a table has neither a source nor a reason.
 
     ``inherited`` names a parent's default source, which speaks for its nested tables too.

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from spacegrey.errors import InputError
 from spacegrey.simulation.runfile import load, record
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
     from spacegrey.simulation.run import Run
     from spacegrey.simulation.trace import Trace
+
+
+_NEEDED = {
+    "delivered", "duration_s", "energy_balance_error", "energy_wh", "environment", "format", "inputs", "limits",
+    "machine", "machine_name", "phases", "score", "seed", "sources", "status", "summary", "verdict", "version",
+    "workload", "workload_name",
+}  # fmt: skip
 
 
 class Published(Protocol):
@@ -67,10 +75,11 @@ def from_file(path: Path) -> ShownRun:
     InputError
         The file is missing, empty, cut short, or not a run.
     """
-    from spacegrey.simulation.validation import published
-
     saved = load(path)
-    return ShownRun(saved.record, saved.trace, _tables(published(saved)))
+    missing = _NEEDED - set(saved.record)
+    if missing:
+        raise InputError(f"{path}: not a whole run: its record lacks {', '.join(sorted(missing))}")
+    return ShownRun(saved.record, saved.trace, saved.record.get("published", []))
 
 
 def _tables(found: Sequence[Any]) -> list[dict[str, Any]]:

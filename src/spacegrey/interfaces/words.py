@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:  # noqa: PLR2004
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
     hours, minutes = divmod(round(seconds / 60.0), 60)
     return f"{hours} h {minutes:02d} min"
 
@@ -78,3 +79,16 @@ def percent(share: float) -> str:
     ('49 %', '1.2 %')
     """
     return f"{share:.0%}".replace("%", " %") if share >= 0.0995 else f"{share:.1%}".replace("%", " %")  # noqa: PLR2004
+
+
+def surroundings(record: dict[str, Any]) -> str:
+    """Return the room and the settings of a run in a line."""
+    room = record["environment"]
+    words = [f"room {room['ambient_c']:g} °C"]
+    if room["fan"] is not None:
+        words.append("fans as fast as they go" if room["fan"] == "max" else f"fans at {room['fan']:g} rpm")
+    if room["dust"]:
+        words.append(f"dust takes {percent(room['dust'])} of the air")
+    if room["brightness"] is not None:
+        words.append(f"display at {percent(room['brightness'])}")
+    return ", ".join(words)

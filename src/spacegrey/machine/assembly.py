@@ -106,9 +106,13 @@ def machine(selector: str | Selector) -> Machine:
         spec=file.spec,
         chosen=chosen,
         processor=processor,
-        microarchitecture=cast("Microarchitecture", part("microarchitectures", processor.microarchitecture, file.parts)),
+        microarchitecture=cast(
+            "Microarchitecture", part("microarchitectures", processor.microarchitecture, file.parts)
+        ),
         graphics=graphics,
-        graphics_architecture=cast("GraphicsArchitecture", part("graphics-architectures", graphics.architecture, file.parts)),
+        graphics_architecture=cast(
+            "GraphicsArchitecture", part("graphics-architectures", graphics.architecture, file.parts)
+        ),
         memory=cast("Memory", sheets["memory"]),
         memory_modules=modules,
         memory_gib=modules * per_module,
@@ -130,7 +134,12 @@ def _chosen_part(file: MachineFile, slot: str, name: str) -> Spec:
 
 def _overclocked(processor: Processor, clock_ghz: float) -> Processor:
     """Return a processor whose owner fixed the clock of every core and lifted the power limits."""
-    free = {"pl1_w": 4.0 * processor.pl2_w, "pl2_w": 4.0 * processor.pl2_w, "avx2_offset_ghz": 0.0, "avx512_offset_ghz": 0.0}
+    free = {
+        "pl1_w": 4.0 * processor.pl2_w,
+        "pl2_w": 4.0 * processor.pl2_w,
+        "avx2_offset_ghz": 0.0,
+        "avx512_offset_ghz": 0.0,
+    }
     lowest = min(processor.base_ghz, clock_ghz)
     return processor.model_copy(update={"turbo_bins": [(processor.cores, clock_ghz)], "base_ghz": lowest, **free})
 

@@ -73,12 +73,16 @@ def part_entries(kind: str) -> Mapping[str, Entry]:
         document = read_toml(path)
         for name, table in document.data.items():
             if name in entries:
-                raise InputError(f"{document.place([name])}: {kind} {name!r} is defined in {entries[name].document.path.name} too")
+                raise InputError(
+                    f"{document.place([name])}: {kind} {name!r} is defined in {entries[name].document.path.name} too"
+                )
             entries[name] = Entry(cast("Table", table), document, (name,))
     return entries
 
 
-def part(kind: str, name: str, own: Mapping[str, Mapping[str, Entry]] | None = None, settings: Table | None = None) -> Spec:
+def part(
+    kind: str, name: str, own: Mapping[str, Mapping[str, Entry]] | None = None, settings: Table | None = None
+) -> Spec:
     """Return one part's data sheet.
 
     Parameters
@@ -98,7 +102,7 @@ def part(kind: str, name: str, own: Mapping[str, Mapping[str, Entry]] | None = N
         The part is unknown, extends itself, or does not hold.
     """
     entry, table = _resolve(kind, name, own or {}, ())
-    table = {**table, **fits.values(f"{kind}/{name}")}
+    table = _merge(table, fits.values(f"{kind}/{name}"))
     if settings:
         table = _merge(table, settings)
     return read_spec(PART_KINDS[kind], _fits_are_sourced(table, kind, name), entry.document, entry.keys)
@@ -131,7 +135,9 @@ def read_machine(reference: str) -> MachineFile:
     for slot, table in _tables(data.get("options", {}), document, ["options"]).items():
         option = read_spec(Option, table, document, ["options", slot])
         if option.default not in option.choices:
-            raise unknown(f"default of {slot}", option.default, option.choices, document.place(["options", slot, "default"]))
+            raise unknown(
+                f"default of {slot}", option.default, option.choices, document.place(["options", slot, "default"])
+            )
         for name, choice in option.choices.items():
             if slot in PART_SLOTS and choice.part is None:
                 raise InputError(f"{document.place(['options', slot, 'choices', name])}: choice {name!r} names no part")
@@ -164,20 +170,24 @@ def _extended(reference: str, seen: tuple[str, ...]) -> tuple[Document, Table]:
     return document, _merge(base, {key: value for key, value in document.data.items() if key != "extends"})
 
 
-def _resolve(kind: str, name: str, own: Mapping[str, Mapping[str, Entry]], seen: tuple[str, ...]) -> tuple[Entry, Table]:
+def _resolve(
+    kind: str, name: str, own: Mapping[str, Mapping[str, Entry]], seen: tuple[str, ...]
+) -> tuple[Entry, Table]:
     mine = own.get(kind, {})
     entry = mine.get(name) if name not in seen else None
     entry = entry or part_entries(kind).get(name)
     if entry is None:
         raise unknown(kind.rstrip("s"), name, {*part_entries(kind), *mine})
     if name in seen and not (name in mine and entry is not mine.get(name) and seen.count(name) == 1):
-        raise InputError(f"{entry.document.place(entry.keys)}: {kind} {name!r} extends itself: {' -> '.join((*seen, name))}")
+        raise InputError(
+            f"{entry.document.place(entry.keys)}: {kind} {name!r} extends itself: {' -> '.join((*seen, name))}"
+        )
     parent = entry.table.get("extends")
     own_keys = {key: value for key, value in entry.table.items() if key != "extends"}
     if parent is None:
         return entry, own_keys
     _, base = _resolve(kind, str(parent), own, (*seen, name))
-    return entry, _merge({**base, **fits.values(f"{kind}/{parent}")}, own_keys)
+    return entry, _merge(_merge(base, fits.values(f"{kind}/{parent}")), own_keys)
 
 
 def _fits_are_sourced(table: Table, kind: str, name: str) -> Table:
@@ -195,7 +205,11 @@ def _merge(base: Table, over: Table) -> Table:
         below = merged.get(key)
         if key == "source":
             below, value = _as_table(below), _as_table(value)  # noqa: PLW2901
-        merged[key] = _merge(cast("Table", below), cast("Table", value)) if isinstance(below, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            _merge(cast("Table", below), cast("Table", value))
+            if isinstance(below, dict) and isinstance(value, dict)
+            else value
+        )
     return merged
 
 

@@ -117,7 +117,9 @@ def choose(options: Mapping[str, Option], wanted: tuple[str, ...], selector: str
             everything = [choice for key in slots or options for choice in options[key].choices]
             raise unknown("choice", name, everything, f"selector {selector!r}")
         if len(slots) > 1:
-            raise InputError(f"selector {selector!r}: {name!r} is a choice of {' and '.join(slots)}: write {slots[0]}={name}")
+            raise InputError(
+                f"selector {selector!r}: {name!r} is a choice of {' and '.join(slots)}: write {slots[0]}={name}"
+            )
         if slots[0] in chosen:
             raise InputError(f"selector {selector!r}: {slots[0]} is chosen twice: {chosen[slots[0]]} and {name}")
         chosen[slots[0]] = name
@@ -144,5 +146,9 @@ def _environment(tail: str, selector: str) -> Environment:
         if not low <= values[key] <= high and values[key] != float("inf"):
             raise InputError(f"{place}={value} is outside {low} to {high}{unit}")
     return Environment(
-        values.get("ambient"), values.get("brightness"), values.get("dust", 0.0), values.get("fan"), values.get("overclock")
+        values.get("ambient"),
+        values.get("brightness"),
+        values.get("dust", 0.0),
+        values.get("fan"),
+        values.get("overclock"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003 - pydantic reads it at run time
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -27,11 +27,13 @@ PART_SLOTS = {
 class Choice(Spec):
     """One choice of an option: a part, how much of it, and what this machine sets differently on it."""
 
-    part: str | None = Field(None, description="id of the part; absent for accessories")
-    modules: Annotated[int, Field(ge=1, le=16)] | None = Field(None, description="memory modules")
+    part: str | None = Field(default=None, description="id of the part; absent for accessories")
+    modules: Annotated[int, Field(ge=1, le=16)] | None = Field(default=None, description="memory modules")
     gib_per_module: Annotated[float, Field(gt=0)] | None = None
-    tb: Annotated[float, Field(gt=0)] | None = Field(None, description="capacity of the drive in TB")
-    available: dt.date | None = Field(None, description="first day it could be ordered, where later than the machine")
+    tb: Annotated[float, Field(gt=0)] | None = Field(default=None, description="capacity of the drive in TB")
+    available: dt.date | None = Field(
+        default=None, description="first day it could be ordered, where later than the machine"
+    )
     withdrawn: dt.date | None = None
     set: dict[str, Any] = Field(default_factory=dict, description="keys of the part that differ in this machine")
 
@@ -47,16 +49,18 @@ class MachineSpec(Spec):
     """A machine's head data and its fixed parts."""
 
     name: str
-    model: str = Field("", description="the maker's model identifier")
+    model: str = Field(default="", description="the maker's model identifier")
     form: Literal["all-in-one", "desktop", "tower", "laptop"]
     announced: dt.date | None = None
     on_sale: dt.date | None = None
     withdrawn: dt.date | None = None
     status: Status
-    validated: str = Field("", description="what of this machine is checked against measurements, in words")
+    validated: str = Field(default="", description="what of this machine is checked against measurements, in words")
     cooling: str
     supply: str
     panel: str | None = None
     memory_slots: Annotated[int, Field(ge=0, le=16)] = 0
-    ambient_c: Annotated[float, Field(ge=-20, le=60)] = Field(25.0, description="room that a run assumes unless told")
+    ambient_c: Annotated[float, Field(ge=-20, le=60)] = Field(
+        default=25.0, description="room that a run assumes unless told"
+    )
     ports: Ports = Field(default_factory=Ports)

@@ -214,7 +214,9 @@ def _graphics(q: NDArray[np.float64], phase: Phase, machine: Machine, frames: fl
     per_ghz = card.lanes * devices * kind.flops_per_lane_cycle * efficiency * demand.driver * 1e-3
     tflop = demand.tflop + demand.half_tflop / kind.fp16_ratio
     # What does not fit stays in main memory, and its share of the traffic crosses the slot.
-    outside = max(0.0, 1.0 - card.memory_gib / demand.memory_gib) if demand.memory_gib and card.board != "shared" else 0.0
+    outside = (
+        max(0.0, 1.0 - card.memory_gib / demand.memory_gib) if demand.memory_gib and card.board != "shared" else 0.0
+    )
     local_gb_s = card.memory_gb_s * kind.bandwidth_efficiency * devices
     memory_s = demand.traffic_gb * ((1.0 - outside) / local_gb_s + outside / PCIE_GB_S)
     _put(q, at.Q_GPU_GHZ_S, frames * tflop / per_ghz)
@@ -255,7 +257,9 @@ def storage_rates_gb_s(machine: Machine) -> tuple[float, float]:
 def _storage_s(phase: Phase, machine: Machine) -> float:
     demand, drive = phase.storage, machine.storage
     read, write = storage_rates_gb_s(machine)
-    cached = min(demand.write_gb, drive.cache_share * machine.storage_tb * 1e3) if drive.cache_share else demand.write_gb
+    cached = (
+        min(demand.write_gb, drive.cache_share * machine.storage_tb * 1e3) if drive.cache_share else demand.write_gb
+    )
     seconds = demand.read_gb / read + cached / write + (demand.write_gb - cached) / (write * drive.folded_write_ratio)
     if demand.random_reads:
         rate = random_rate_gb_s(drive.latency_us, demand.queue_depth, demand.block_kib, read)

@@ -100,9 +100,7 @@ class Run:
     trace: Trace
 
 
-def simulate(
-    workload: Workload, machine: Machine, progress: Callable[[float, float], None] | None = None
-) -> Run:
+def simulate(workload: Workload, machine: Machine, progress: Callable[[float, float], None] | None = None) -> Run:
     """Run a workload on a machine.
 
     Parameters
@@ -230,7 +228,9 @@ def _score(workload: Workload, results: tuple[PhaseResult, ...], delivered: floa
     score = workload.spec.score
     if score is None:
         return None
-    seconds = sum(one.duration_s for one in results if not score.phases or one.name in score.phases) / workload.spec.repeat
+    seconds = (
+        sum(one.duration_s for one in results if not score.phases or one.name in score.phases) / workload.spec.repeat
+    )
     if score.kind == "time":
         value = score.constant * seconds
     elif score.kind == "rate":

@@ -69,7 +69,10 @@ def record(run: Run) -> dict[str, Any]:
             "cooling": machine.cooling.model_dump(mode="json", exclude={"source", "assumed"}),
             "supply": machine.supply.model_dump(mode="json", exclude={"source", "assumed"}),
             "workload": workload.spec.model_dump(mode="json", exclude={"source", "assumed"}),
-            "phases": [phase.model_dump(mode="json", exclude_defaults=True, exclude={"source", "assumed"}) for phase in workload.phases],
+            "phases": [
+                phase.model_dump(mode="json", exclude_defaults=True, exclude={"source", "assumed"})
+                for phase in workload.phases
+            ],
         },
         "sources": sources_used(run),
         "seed": None,
@@ -96,11 +99,13 @@ def save(run: Run, path: Path) -> None:
     InputError
         The path cannot be written.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415 - half a second of import that only saving needs
+    import pyarrow.parquet as pq
 
     table = run.trace.to_arrow()
     metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(record(run), allow_nan=False).encode()}
-    write_whole(path, lambda beside: pq.write_table(table.replace_schema_metadata(metadata), beside, compression="zstd"))
+    write_whole(
+        path, lambda beside: pq.write_table(table.replace_schema_metadata(metadata), beside, compression="zstd")
+    )
 
 
 def load(path: Path) -> SavedRun:
@@ -111,8 +116,8 @@ def load(path: Path) -> SavedRun:
     InputError
         Missing, empty, cut short, or not a run of this version's format.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     if not path.is_file():
         raise InputError(f"{path}: no such file")

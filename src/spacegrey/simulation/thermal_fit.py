@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 # (group, key) -> bounds; all are fitted in the logarithm
 FREE: dict[tuple[str, str], tuple[float, float]] = {
-    ("fans", "flow_l_s"): (10.0, 22.0),
-    ("conductances", "cpu_junction_spreader"): (5.0, 40.0),
-    ("conductances", "cpu_spreader_sink"): (2.0, 20.0),
+    ("fans", "flow_l_s"): (9.0, 16.0),
+    ("conductances", "cpu_junction_spreader"): (12.0, 40.0),
+    ("conductances", "cpu_spreader_sink"): (4.0, 14.0),
     ("conductances", "cpu_sink_air"): (3.0, 25.0),
     ("conductances", "gpu_sink_air"): (3.0, 25.0),
     ("conductances", "cpu_sink_gpu_sink"): (0.5, 12.0),
     ("capacities", "cpu_junction"): (1.0, 12.0),
-    ("capacities", "cpu_spreader"): (15.0, 120.0),
-    ("capacities", "cpu_sink"): (60.0, 700.0),
-    ("controller", "gain_rpm_per_k"): (5.0, 80.0),
-    ("controller", "integral_rpm_per_k_s"): (0.001, 1.0),
-    ("controller", "cpu_target_c"): (72.0, 93.5),
+    ("capacities", "cpu_spreader"): (20.0, 80.0),
+    ("capacities", "cpu_sink"): (50.0, 250.0),
+    ("controller", "gain_rpm_per_k"): (15.0, 80.0),
+    ("controller", "integral_rpm_per_k_s"): (0.0001, 0.05),
+    ("controller", "cpu_target_c"): (80.0, 92.5),
 }
 
 
@@ -120,7 +120,7 @@ def fit(seed: int = 2017, evaluations: int = 4000) -> tuple[dict[tuple[str, str]
         total = sum(np.sqrt(abs(got - t.value) / t.tolerance) for got, t in zip(seen, TARGETS, strict=True))
         return float(total + 0.02 * np.abs(x - bounds.mean(axis=1)).sum())
 
-    size = 6
+    size = 5
     best = differential_evolution(
         misfit, bounds, seed=seed, popsize=size, maxiter=max(1, evaluations // (size * len(keys)) - 1), polish=False, tol=1e-6
     )

@@ -68,10 +68,12 @@ class Trace:
 
     def to_arrow(self) -> pa.Table:
         """Return the trace as an Arrow table with the unit and meaning of each column in its schema."""
-        import pyarrow as pa  # noqa: PLC0415 - not needed to simulate
+        import pyarrow as pa
 
         fields = [
-            pa.field(name, pa.float64(), nullable=False, metadata={"unit": COLUMNS[name][0], "meaning": COLUMNS[name][1]})
+            pa.field(
+                name, pa.float64(), nullable=False, metadata={"unit": COLUMNS[name][0], "meaning": COLUMNS[name][1]}
+            )
             for name in self.columns
         ]
         return pa.table(list(self.columns.values()), schema=pa.schema(fields))

@@ -53,6 +53,7 @@ def verdict(machine: Machine, summary: dict[str, Range], limits: tuple[Limit, ..
 
 
 def _plain(name: str) -> str:
-    return {"processor clock: turbo bin": "the processor's turbo clock", "memory capacity: paging": "memory capacity"}.get(
-        name, f"the {name}"
-    )
+    return {
+        "processor clock: turbo bin": "the processor's turbo clock",
+        "memory capacity: paging": "memory capacity",
+    }.get(name, f"the {name}")

@@ -106,7 +106,9 @@ def vary(original: Workload, variations: str, place: str) -> Workload:
         elif key == "size":
             if spec.size is None:
                 raise InputError(f"workload {place!r}: {original.id} has one size only")
-            phases = tuple(phase if phase.name in spec.size.fixed else _grown(phase, spec.size, int(text)) for phase in phases)
+            phases = tuple(
+                phase if phase.name in spec.size.fixed else _grown(phase, spec.size, int(text)) for phase in phases
+            )
         else:
             phases = tuple(
                 phase.model_copy(update={"processor": phase.processor.model_copy(update={"threads": int(text)})})
@@ -118,7 +120,10 @@ def vary(original: Workload, variations: str, place: str) -> Workload:
 def _grown(phase: Phase, size: Size, wanted: float) -> Phase:
     ratio = wanted / size.reference
     demand = phase.processor
-    work = {name: getattr(demand, name) * ratio**size.work for name in ("integer_gop", "float_gop", "vector_gop", "scalar_gflop", "fp64_gflop")}
+    work = {
+        name: getattr(demand, name) * ratio**size.work
+        for name in ("integer_gop", "float_gop", "vector_gop", "scalar_gflop", "fp64_gflop")
+    }
     traffic = {"stream_gb": demand.stream_gb * ratio**size.traffic}
     footprint = {"working_set_mib": demand.working_set_mib * ratio**size.footprint}
     return phase.model_copy(update={"processor": demand.model_copy(update=work | traffic | footprint)})

@@ -23,20 +23,32 @@ class ProcessorDemand(Spec):
     integer_gop: NotNegative = 0.0
     float_gop: NotNegative = 0.0
     vector_gop: NotNegative = 0.0
-    scalar_gflop: NotNegative = Field(0.0, description="compiled scalar arithmetic in cache, 10^9 operations")
-    fp64_gflop: NotNegative = Field(0.0, description="dense double precision with the widest vectors, 10^9 operations")
-    stream_gb: NotNegative = Field(0.0, description="bytes streamed through memory whatever the caches")
-    working_set_mib: NotNegative = Field(0.0, description="what the stream walks over; the part that caches hold is not traffic; 0: all of it is")
-    chase_g: NotNegative = Field(0.0, description="dependent random reads far beyond the caches, 10^9")
-    threads: Annotated[int, Field(ge=1)] | Literal["all", "cores"] = Field("all", description="threads it can use")
-    parallel: Share = Field(1.0, description="share of the work that runs on all its threads at once (Amdahl)")
-    coherence: NotNegative = Field(0.0, description="loss for each pair of workers (universal scalability law)")
-    smt: NotNegative = Field(1.0, description="how much of the chip's gain by second threads this work gets")
-    vector: Literal["none", "avx2", "avx512"] = Field("none", description="heaviest vector code, for the clock's licence")
-    activity: Positive = Field(1.0, description="switching activity; a renderer is 1")
-    misses_per_kop: NotNegative = Field(0.0, description="dependent misses to memory per 1000 operations, 2 MiB cache a thread")
-    bytes_per_op: NotNegative = Field(0.0, description="memory traffic per operation, with 2 MiB of cache a thread")
-    background: bool = Field(False, description="may run at the base clock: the system saves energy on it")
+    scalar_gflop: NotNegative = Field(default=0.0, description="compiled scalar arithmetic in cache, 10^9 operations")
+    fp64_gflop: NotNegative = Field(
+        default=0.0, description="dense double precision with the widest vectors, 10^9 operations"
+    )
+    stream_gb: NotNegative = Field(default=0.0, description="bytes streamed through memory whatever the caches")
+    working_set_mib: NotNegative = Field(
+        default=0.0, description="what the stream walks over; the part that caches hold is not traffic; 0: all of it is"
+    )
+    chase_g: NotNegative = Field(default=0.0, description="dependent random reads far beyond the caches, 10^9")
+    threads: Annotated[int, Field(ge=1)] | Literal["all", "cores"] = Field(
+        default="all", description="threads it can use"
+    )
+    parallel: Share = Field(default=1.0, description="share of the work that runs on all its threads at once (Amdahl)")
+    coherence: NotNegative = Field(default=0.0, description="loss for each pair of workers (universal scalability law)")
+    smt: NotNegative = Field(default=1.0, description="how much of the chip's gain by second threads this work gets")
+    vector: Literal["none", "avx2", "avx512"] = Field(
+        default="none", description="heaviest vector code, for the clock's licence"
+    )
+    activity: Positive = Field(default=1.0, description="switching activity; a renderer is 1")
+    misses_per_kop: NotNegative = Field(
+        default=0.0, description="dependent misses to memory per 1000 operations, 2 MiB cache a thread"
+    )
+    bytes_per_op: NotNegative = Field(
+        default=0.0, description="memory traffic per operation, with 2 MiB of cache a thread"
+    )
+    background: bool = Field(default=False, description="may run at the base clock: the system saves energy on it")
 
     @property
     def gop(self) -> float:
@@ -52,14 +64,16 @@ class ProcessorDemand(Spec):
 class GraphicsDemand(Spec):
     """Work for the graphics processor."""
 
-    tflop: NotNegative = Field(0.0, description="FP32 work, 10^12 operations")
-    half_tflop: NotNegative = Field(0.0, description="FP16 work, 10^12 operations")
+    tflop: NotNegative = Field(default=0.0, description="FP32 work, 10^12 operations")
+    half_tflop: NotNegative = Field(default=0.0, description="FP16 work, 10^12 operations")
     kind: Literal["compute", "raster"] = "compute"
-    traffic_gb: NotNegative = Field(0.0, description="bytes moved to and from graphics memory")
-    memory_gib: NotNegative = Field(0.0, description="graphics memory that it touches")
+    traffic_gb: NotNegative = Field(default=0.0, description="bytes moved to and from graphics memory")
+    memory_gib: NotNegative = Field(default=0.0, description="graphics memory that it touches")
     devices: Literal["one", "all"] = "one"
-    activity: Positive = Field(1.0, description="switching activity; a game at full clock is 1")
-    driver: Positive = Field(1.0, description="share of the architecture's usual efficiency that this system's driver gives")
+    activity: Positive = Field(default=1.0, description="switching activity; a game at full clock is 1")
+    driver: Positive = Field(
+        default=1.0, description="share of the architecture's usual efficiency that this system's driver gives"
+    )
 
 
 class MediaDemand(Spec):
@@ -76,7 +90,7 @@ class StorageDemand(Spec):
 
     read_gb: NotNegative = 0.0
     write_gb: NotNegative = 0.0
-    random_reads: NotNegative = Field(0.0, description="number of random reads")
+    random_reads: NotNegative = Field(default=0.0, description="number of random reads")
     block_kib: Positive = 4.0
     queue_depth: Annotated[float, Field(ge=1)] = 1.0
 
@@ -86,7 +100,7 @@ class NetworkDemand(Spec):
 
     gb: NotNegative
     link: Literal["ethernet", "wifi"] = "ethernet"
-    partner_gbit_s: Positive = Field(10.0, description="what the other side offers")
+    partner_gbit_s: Positive = Field(default=10.0, description="what the other side offers")
 
 
 class Pace(Spec):
@@ -94,7 +108,9 @@ class Pace(Spec):
 
     hz: Positive = 1.0
     seconds: Positive
-    drop: bool = Field(True, description="late frames are dropped and time goes on; else the phase takes longer")
+    drop: bool = Field(
+        default=True, description="late frames are dropped and time goes on; else the phase takes longer"
+    )
 
 
 class Phase(Spec):
@@ -107,11 +123,13 @@ class Phase(Spec):
     storage: StorageDemand = Field(default_factory=StorageDemand)
     network: NetworkDemand | None = None
     pace: Pace | None = None
-    memory_gib: NotNegative = Field(0.5, description="memory footprint")
-    memory_touches: NotNegative = Field(1.0, description="how often it walks over its footprint")
-    serial: Share = Field(0.0, description="0: parts work side by side; 1: one after another")
-    independent: bool = Field(False, description="processor and graphics work on jobs of their own and never wait for each other")
-    ports_w: NotNegative = Field(0.0, description="power that devices take from the ports")
+    memory_gib: NotNegative = Field(default=0.5, description="memory footprint")
+    memory_touches: NotNegative = Field(default=1.0, description="how often it walks over its footprint")
+    serial: Share = Field(default=0.0, description="0: parts work side by side; 1: one after another")
+    independent: bool = Field(
+        default=False, description="processor and graphics work on jobs of their own and never wait for each other"
+    )
+    ports_w: NotNegative = Field(default=0.0, description="power that devices take from the ports")
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Phase:
@@ -130,7 +148,7 @@ class Score(Spec):
     unit: str
     kind: Literal["rate", "time", "frames"]
     constant: Positive = 1.0
-    phases: list[str] = Field(default_factory=list, description="phases that count; all of them if empty")
+    phases: list[str] = Field(default_factory=list[str], description="phases that count; all of them if empty")
     better: Literal["higher", "lower"] = "higher"
 
 
@@ -151,5 +169,5 @@ class WorkloadSpec(Spec):
     stands_for: str = Field(description="what of real life it represents, and on what ground")
     status: Literal["reference", "calibrated", "illustrative"]
     repeat: Annotated[int, Field(ge=1, le=100_000)] = 1
-    size: Size | None = Field(None, description="lets the workload be named with :size=N")
+    size: Size | None = Field(default=None, description="lets the workload be named with :size=N")
     score: Score | None = None

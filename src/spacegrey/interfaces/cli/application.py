@@ -5,7 +5,7 @@ Nothing here may import more than typer: `spacegrey --help` has 0.3 s.
 
 from __future__ import annotations
 
-import os
+import io
 import signal
 import sys
 from types import MappingProxyType
@@ -25,6 +25,14 @@ PANELS = MappingProxyType({
     "simulate": (run, compare, validate),
     "data": (machines, workloads, show, diff, export),
 })  # fmt: skip
+
+HELP = """A working iMac Pro (2017) in software, and a digital twin for workstations like it.
+
+A SELECTOR names a configured machine: a machine of the catalog or the path of your own TOML file, after a colon its
+options, and after a plus sign what is different about the room and the settings.
+
+Every command ends with status 0, with 1 when the answer is no, and with 2 when the input is wrong.
+"""
 
 EXAMPLES = """
 spacegrey machines imac-pro
@@ -47,18 +55,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True, epilog=EXAMPLES)
+@app.callback(invoke_without_command=True, epilog=EXAMPLES, help=HELP)
 def _root(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
-    """A working iMac Pro (2017) in software, and a digital twin for workstations like it.
-
-    A SELECTOR names a configured machine: a machine of the catalog or the path of your own TOML file, after a colon its
-    options, and after a plus sign what is different about the room and the settings.
-
-    Every command ends with status 0, with 1 when the answer is no, and with 2 when the input is wrong.
-    """
+    """Show the help where no verb is named."""
     del version
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -79,6 +83,6 @@ def main() -> None:
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough ends us as it ends any filter
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without a sign for degrees is no reason to fail
-    app(prog_name=os.path.basename(sys.argv[0]) if sys.argv[0].endswith("spacegrey") else "spacegrey")
+    app(prog_name="spacegrey")

@@ -17,6 +17,10 @@ spacegrey compare xcode-eidolon blender-gpu --on imac-pro:18-core --on mac-studi
 """
 
 
+# What --json keeps of each run.
+KEPT = ("machine_name", "score", "duration_s", "delivered", "energy_wh", "summary", "limits", "verdict", "status")
+
+
 @dataclass(frozen=True)
 class Compared:
     """One machine under one workload, relative to the first machine.
@@ -39,8 +43,13 @@ class Compared:
 
 
 def compare(
-    workloads: Annotated[list[str], typer.Argument(metavar="WORKLOAD...", help="Workloads of the library, or TOML files of your own.")],
-    on: Annotated[list[str], typer.Option("--on", metavar="SELECTOR", help="A machine; give one for each column. The first is the measure.")],
+    workloads: Annotated[
+        list[str], typer.Argument(metavar="WORKLOAD...", help="Workloads of the library, or TOML files of your own.")
+    ],
+    on: Annotated[
+        list[str],
+        typer.Option("--on", metavar="SELECTOR", help="A machine; give one for each column. The first is the measure."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Compare machines under the same work.
@@ -106,25 +115,16 @@ def overall(compared: dict[str, list[Compared]], column: int) -> float | None:
 def _as_json(compared: dict[str, list[Compared]]) -> dict[str, Any]:
     from spacegrey.simulation.runfile import record
 
-    keys = (
-        "machine_name", "score", "duration_s", "delivered", "energy_wh", "summary", "limits", "verdict", "status",
-    )  # fmt: skip
-    rows = [
-        {
-            "workload": name,
-            "runs": [
-                {
-                    "machine": one.machine,
-                    "refusal": one.refusal,
-                    "relative_speed": one.speed,
-                    "relative_energy": one.energy,
-                    **(dict.fromkeys(keys) if one.run is None else {key: record(one.run)[key] for key in keys}),
-                }
-                for one in row
-            ],
-        }
-        for name, row in compared.items()
-    ]
+    rows: list[dict[str, Any]] = []
+    for name, row in compared.items():
+        runs: list[dict[str, Any]] = []
+        for one in row:
+            kept: dict[str, Any] = record(one.run) if one.run else {}
+            relative = {"relative_speed": one.speed, "relative_energy": one.energy}
+            runs.append(
+                {"machine": one.machine, "refusal": one.refusal, **relative, **{key: kept.get(key) for key in KEPT}}
+            )
+        rows.append({"workload": name, "runs": runs})
     machines = [one.machine for one in next(iter(compared.values()))]
     speeds = [overall(compared, number) for number in range(len(machines))]
     return {"machines": machines, "workloads": rows, "overall_relative_speed": speeds}
@@ -154,7 +154,7 @@ def _print(compared: dict[str, list[Compared]], selectors: list[str]) -> None:
 
 def _print_row(row: list[Compared]) -> None:
     from spacegrey.interfaces.cli.output import console, table
-    from spacegrey.interfaces.words import duration, figures, percent
+    from spacegrey.interfaces.words import figures, percent
 
     out = console()
     shown = table(out, "", ">score", ">speed", ">time", ">Wh", ">dBA mean", ">max", ">°C CPU", ">GPU", "limited by")
@@ -169,7 +169,7 @@ def _print_row(row: list[Compared]) -> None:
         cells = {
             "score": figures(run.score.value) if run.score else "-",
             "speed": _ratio(one.speed),
-            "time": duration(run.duration_s).replace(" min ", ":").replace(" s", "") if run.duration_s >= 60.0 else duration(run.duration_s),  # noqa: PLR2004
+            "time": _clock(run.duration_s),
             "energy": figures(run.energy_wh, 3),
             "noise": f"{summary['noise_dba'].mean:.1f}",
             "loudest": f"{summary['noise_dba'].max:.1f}",
@@ -203,6 +203,12 @@ def _best(row: list[Compared]) -> dict[str, set[int]]:
         winners = {number for number, value in column if value >= most - 1e-3 * abs(most)}
         found[name] = winners if len(winners) < len(column) else set()
     return found
+
+
+def _clock(seconds: float) -> str:
+    from spacegrey.interfaces.words import duration
+
+    return duration(seconds) if not 60.0 <= seconds < 3600.0 else f"{seconds // 60:.0f}:{seconds % 60:02.0f}"  # noqa: PLR2004
 
 
 def _ratio(value: float | None) -> str:

@@ -70,7 +70,11 @@ def _different(left: dict[str, Any], right: dict[str, Any]) -> list[dict[str, An
 
     one, other = flat(left), flat(right)
     names = list(dict.fromkeys([*one, *other]))
-    return [{"name": name, "a": one.get(name), "b": other.get(name)} for name in names if not _same(one.get(name), other.get(name))]
+    return [
+        {"name": name, "a": one.get(name), "b": other.get(name)}
+        for name in names
+        if not _same(one.get(name), other.get(name))
+    ]
 
 
 def _same(a: object, b: object) -> bool:
@@ -84,7 +88,9 @@ def _same_trace(left: SavedRun, right: SavedRun) -> bool:
 
     if len(left.trace) != len(right.trace):
         return False
-    return all(np.allclose(values, right.trace[name], rtol=SAME, atol=SAME) for name, values in left.trace.columns.items())
+    return all(
+        np.allclose(values, right.trace[name], rtol=SAME, atol=SAME) for name, values in left.trace.columns.items()
+    )
 
 
 def _print(left: SavedRun, right: SavedRun, found: dict[str, list[dict[str, Any]]], same: bool) -> None:
@@ -100,7 +106,7 @@ def _print(left: SavedRun, right: SavedRun, found: dict[str, list[dict[str, Any]
             continue
         shown = table(out, part, ">A", ">B", ">B - A", ">")
         for row in rows:
-            shown.add_row(row["name"], _text(row["a"]), _text(row["b"]), *_change(row["a"], row["b"]))
+            shown.add_row(row["name"], _text(row["a"]), _text(row["b"]), *_change(row))
         out.print(shown)
     out.print(f"\nresults: {'the same' if same else 'different'}")
 
@@ -116,9 +122,12 @@ def _text(value: object) -> str:
     return text if len(text) <= 24 else text[:21] + "..."  # noqa: PLR2004 - two of them fit a line
 
 
-def _change(a: object, b: object) -> tuple[str, str]:
+def _change(row: dict[str, Any]) -> tuple[str, str]:
+    """Return the difference, and in percent where zero of the quantity means nothing of it."""
     from spacegrey.interfaces.words import figures
 
+    name, a, b = row["name"], row["a"], row["b"]
     if isinstance(a, bool) or not isinstance(a, (int, float)) or not isinstance(b, (int, float)):
         return "", ""
-    return figures(b - a, 3), f"{(b - a) / abs(a):+.1%}" if a else ""
+    relative = "" if not a or "temp_c" in name or "dba" in name else f"{(b - a) / abs(a):+.1%}".replace("%", " %")
+    return figures(b - a, 3), relative

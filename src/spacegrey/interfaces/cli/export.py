@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ spacegrey export run.parquet --to json --out run.json
 """
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What a trace can be written as."""
 
     csv = "csv"
@@ -29,8 +29,12 @@ class Format(str, Enum):
 
 def export(
     file: Annotated[Path, typer.Argument(metavar="F.parquet", help="A run that `spacegrey run --save` kept.")],
-    to: Annotated[Format, typer.Option("--to", help="CSV: the trace. JSON: the trace and all else. Parquet: as saved.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output if left out.")] = None,
+    to: Annotated[
+        Format, typer.Option("--to", help="CSV: the trace. JSON: the trace and all else. Parquet: as saved.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to; standard output if left out.")
+    ] = None,
 ) -> None:
     """Convert a saved run to CSV, JSON or Parquet.
 

@@ -58,7 +58,7 @@ class Verbs(TyperGroup):
         del ctx
         _write_examples(self.epilog, formatter)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:  # noqa: ANN401 - as click has it
         """Run, and end the process with the status that the command line promises."""
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)
@@ -79,7 +79,9 @@ class Verbs(TyperGroup):
         sys.exit(status)
 
 
-def _format_help(verb: Verb | Verbs, write: Callable[[Context, Formatter], None], ctx: Context, formatter: Formatter) -> None:
+def _format_help(
+    verb: Verb | Verbs, write: Callable[[Context, Formatter], None], ctx: Context, formatter: Formatter
+) -> None:
     if not sys.stdout.isatty():
         verb.rich_markup_mode = None
         write(ctx, formatter)

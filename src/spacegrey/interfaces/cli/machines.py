@@ -22,7 +22,9 @@ spacegrey machines imac-pro:18-core,vega-64 --json
 
 
 def machines(
-    selector: Annotated[str, typer.Argument(metavar="SELECTOR", show_default=False, help="Show this machine and its options.")] = "",
+    selector: Annotated[
+        str, typer.Argument(metavar="SELECTOR", show_default=False, help="Show this machine and its options.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """List the machines of the catalog, or show one.
@@ -72,7 +74,9 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        merged[key] = _merge(cast("dict[str, Any]", below), value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merge(cast("dict[str, Any]", below), cast("dict[str, Any]", value))  # noqa: PLW2901
+        merged[key] = value
     return merged
 
 
@@ -113,7 +117,10 @@ def _as_json(built: Machine, file: MachineFile) -> dict[str, Any]:
         "name": spec.name,
         "model": spec.model,
         "form": spec.form,
-        **{key: day.isoformat() if (day := getattr(spec, key)) else None for key in ("announced", "on_sale", "withdrawn")},
+        **{
+            key: day.isoformat() if (day := getattr(spec, key)) else None
+            for key in ("announced", "on_sale", "withdrawn")
+        },
         "status": spec.status,
         "validated": spec.validated,
         "options": {
@@ -144,7 +151,9 @@ def facts(built: Machine) -> dict[str, Any]:
         "tdp_w": chip.tdp_w,
         "memory_gib": built.memory_gib,
         "memory_kind": built.memory.kind,
-        "memory_gb_s": peak_bandwidth_gb_s(built.memory.transfer_mt_s, built.memory.bytes_per_transfer, built.memory_channels),
+        "memory_gb_s": peak_bandwidth_gb_s(
+            built.memory.transfer_mt_s, built.memory.bytes_per_transfer, built.memory_channels
+        ),
         "graphics": card.name,
         "graphics_memory_gib": card.memory_gib,
         "graphics_tflops": peak_tflops(lanes, top_mhz, built.graphics_architecture.flops_per_lane_cycle),
@@ -181,16 +190,27 @@ def _print(built: Machine, file: MachineFile) -> None:
         options.add_row(slot, ", ".join(marks))
     out.print(options)
     out.print()
-    cores = f"{known['cores']} cores" + (f" and {known['efficiency_cores']} slower ones" if known["efficiency_cores"] else "")
-    fans = f"{known['fans']}, {known['fan_minimum_rpm']:,.0f} to {known['fan_maximum_rpm']:,.0f} rpm" if known["fans"] else "none"
+    cores = f"{known['cores']} cores" + (
+        f" and {known['efficiency_cores']} slower ones" if known["efficiency_cores"] else ""
+    )
+    fans = (
+        f"{known['fans']}, {known['fan_minimum_rpm']:,.0f} to {known['fan_maximum_rpm']:,.0f} rpm"
+        if known["fans"]
+        else "none"
+    )
+    clocks = f"{known['base_ghz']:g} GHz, turbo {known['turbo_ghz']:g}, all cores {known['all_core_ghz']:g}"
+    rates = [
+        f"{word} {figures(known[key], 2)} GB/s"
+        for word, key in (("reads", "storage_read_gb_s"), ("writes", "storage_write_gb_s"))
+    ]
     rows = [
         ("processor", f"{known['processor']}: {cores}, {known['threads']} threads"),
-        ("", f"{known['base_ghz']:g} GHz, turbo {known['turbo_ghz']:g}, all cores {known['all_core_ghz']:g}; {known['tdp_w']:g} W"),
+        ("", f"{clocks}; {known['tdp_w']:g} W"),
         ("memory", f"{known['memory_gib']:g} GiB {known['memory_kind']}, {figures(known['memory_gb_s'], 3)} GB/s"),
         ("graphics", f"{known['graphics']}: {figures(known['graphics_tflops'], 3)} TFLOPS FP32"),
         ("", f"{known['graphics_memory_gib']:g} GiB of its own, at most {known['graphics_power_cap_w']:g} W"),
         ("storage", f"{known['storage']}, {known['storage_tb']:g} TB"),
-        ("", f"reads {figures(known['storage_read_gb_s'], 2)} GB/s, writes {figures(known['storage_write_gb_s'], 2)} GB/s"),
+        ("", ", ".join(rates)),
         ("fans", fans),
         ("supply", f"{known['supply_rated_w']:g} W"),
         ("display", known["display"] or "none built in"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import typer
 from rich import box
@@ -19,7 +20,7 @@ from rich.text import Text
 from spacegrey.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Generator
 
 PLAIN_WIDTH = 80
 BAR_CELLS = 24
@@ -30,7 +31,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 class _Plain(Console):
     """Standard output that is no terminal: no signs that steer one, and no blanks at the ends of lines."""
 
-    def print(self, *objects: Any, **settings: Any) -> None:
+    def print(self, *objects: Any, **settings: Any) -> None:  # noqa: ANN401 - as rich has it
         with self.capture() as captured:
             super().print(*objects, **settings)
         typer.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
@@ -98,8 +99,18 @@ def sparkline(values: list[float]) -> str:
 
 
 def write_json(data: object) -> None:
-    """Print data as JSON: ASCII, stable order, no NaN."""
-    typer.echo(json.dumps(data, indent=2, allow_nan=False))
+    """Print data as JSON: ASCII, keys in the order of docs/json.md, null for what is not a number."""
+    typer.echo(json.dumps(_finite(data), indent=2, allow_nan=False))
+
+
+def _finite(data: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in cast("dict[str, Any]", data).items()}
+    if isinstance(data, list):
+        return [_finite(value) for value in cast("list[Any]", data)]
+    return data
 
 
 def writable(path: Path | None) -> Path | None:
@@ -124,23 +135,34 @@ def writable(path: Path | None) -> Path | None:
     return place
 
 
+class Update(Protocol):
+    """Moves a progress bar: the share that is done, and a note."""
+
+    def __call__(self, share: float, /, note: str = "") -> None: ...
+
+
 @contextmanager
-def progress(doing: str) -> Iterator[Callable[[float, str], None]]:
+def progress(doing: str) -> Generator[Update]:
     """Show a progress bar on standard error while a block runs, on a terminal only.
 
     Yields
     ------
-    callable
-        Takes the share that is done and a note.
+    Update
+        Moves the bar.
     """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     err = Console(stderr=True, markup=False, highlight=False, force_terminal=sys.stderr.isatty())
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[note]}", markup=False))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
         task = shown.add_task(doing, total=1.0, note="")
 
-        def update(share: float, note: str = "") -> None:
+        def update(share: float, /, note: str = "") -> None:
             shown.update(task, completed=share, note=note)
 
         yield update

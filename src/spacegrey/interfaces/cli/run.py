@@ -20,9 +20,13 @@ Selector = Annotated[str, typer.Option("--on", metavar="SELECTOR", help="The mac
 
 
 def run(
-    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A workload of the library, or a TOML file of your own.")],
+    workload: Annotated[
+        str, typer.Argument(metavar="WORKLOAD", help="A workload of the library, or a TOML file of your own.")
+    ],
     on: Selector,
-    save: Annotated[Path | None, typer.Option("--save", metavar="F.parquet", help="Keep the whole run in a Parquet file.")] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="F.parquet", help="Keep the whole run in a Parquet file.")
+    ] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="F.html", help="Write a page with plots.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:

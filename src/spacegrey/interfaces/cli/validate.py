@@ -20,9 +20,12 @@ spacegrey validate --measurements mine.csv --json
 
 def validate(
     measurements: Annotated[
-        Path | None, typer.Option("--measurements", metavar="F.csv", help="Your own measurements instead of the project's.")
+        Path | None,
+        typer.Option("--measurements", metavar="F.csv", help="Your own measurements instead of the project's."),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="K", help="Only one kind: throughput, clock, power, ...")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="K", help="Only one kind: throughput, clock, power, ...")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Predict every published measurement, and show the error.
@@ -55,29 +58,49 @@ def _print(found: Validation, rows: list[Row], kind: str | None) -> None:
     shown = table(out, "kind", ">rows", ">covered", ">", ">mean error", ">median", ">target", "")
     for name, one in kinds.items():
         mean, unit = one["mean_absolute_error"], one["unit_of_error"].replace("degC", "°C")
-        errors = ("-", "-") if mean is None else (f"{figures(mean, 2)} {unit}", figures(one["median_absolute_error"], 2))
+        errors = (
+            ("-", "-") if mean is None else (f"{figures(mean, 2)} {unit}", figures(one["median_absolute_error"], 2))
+        )
         verdict = "" if mean is None else "met" if mean <= one["target"] else "missed"
-        shown.add_row(name, str(one["rows"]), str(one["covered"]), percent(one["coverage"]), *errors, f"{one['target']:g}", verdict)
+        shown.add_row(
+            name,
+            str(one["rows"]),
+            str(one["covered"]),
+            percent(one["coverage"]),
+            *errors,
+            f"{one['target']:g}",
+            verdict,
+        )
     out.print(shown)
     if kind is None:
         covered, target = percent(summary["coverage"] or 0.0), percent(summary["coverage_target"])
-        out.print(f"\n{summary['covered']} of {summary['rows']} rows covered ({covered}; target {target}); {summary['not_asked']} not asked")
+        out.print(f"\n{summary['covered']} of {summary['rows']} rows covered: {covered}, target {target}")
+        out.print(f"{summary['not_asked']} rows are not about a machine's speed, heat, noise or power")
         out.print(f"{summary['parameters_fitted']} parameters fitted to {summary['rows_used_in_fits']} of the rows")
+    order = [*kinds, *sorted({row.kind for row in rows} - set(kinds))]
+    for name in order:
+        _print_rows(name, [row for row in rows if row.kind == name and row.covered])
+    missing = sorted((row for row in rows if not row.covered), key=lambda row: (order.index(row.kind), row.id))
+    if missing:
+        out.print()
+        rest = table(out, "row", "|kind", "not covered because")
+        for row in missing:
+            rest.add_row(row.id, row.kind, row.reason)
+        out.print(rest)
+
+
+def _print_rows(kind: str, rows: list[Row]) -> None:
+    from spacegrey.interfaces.cli.output import console, table
+    from spacegrey.interfaces.words import figures
+
+    if not rows:
+        return
+    out = console()
     out.print()
-    listed = table(out, "row", "kind", "machine, workload, quantity", ">measured", ">predicted", ">error")
-    order = list(summary["kinds"])
-    covered_rows = [row for row in rows if row.covered]
-    covered_rows.sort(key=lambda row: (order.index(row.kind) if row.kind in order else len(order), -abs(row.error_percent or 0.0)))
-    for row in covered_rows:
+    listed = table(out, "row", f"{kind}: machine, workload, quantity", ">measured", "", ">predicted", ">error")
+    for row in sorted(rows, key=lambda row: -abs(row.error_percent or 0.0)):
         what = ", ".join(part for part in (row.selector, row.workload, row.quantity) if part)
         predicted, measured = (figures(value) if value is not None else "-" for value in (row.predicted, row.measured))
         error = f"{row.error_percent:+.1f} %" if row.error_percent is not None else "-"
-        listed.add_row(row.id, row.kind, what, f"{measured} {row.unit}", predicted, error)
+        listed.add_row(row.id, what, measured, row.unit.replace("degC", "°C"), predicted, error)
     out.print(listed)
-    missing = [row for row in rows if not row.covered]
-    if missing:
-        out.print()
-        rest = table(out, "row", "kind", "not covered because")
-        for row in sorted(missing, key=lambda row: (row.kind, row.id)):
-            rest.add_row(row.id, row.kind, row.reason)
-        out.print(rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,9 @@ import numpy as np
 from rich.text import Text
 
 from spacegrey.interfaces.cli.output import bar, console, sparkline, table
-from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, figures, percent
+from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, figures, percent, surroundings
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from rich.console import Console
 
     from spacegrey.interfaces.shown import ShownRun
@@ -42,26 +42,16 @@ def print_run(shown: ShownRun) -> None:
     out.print(f"\nmodel: {record['status']}: {STATUS[record['status']]}; spacegrey {record['version']}")
 
 
-def surroundings(record: dict[str, Any]) -> str:
-    """Return the room and the settings of a run in a line."""
-    room = record["environment"]
-    words = [f"room {room['ambient_c']:g} °C"]
-    if room["fan"] is not None:
-        words.append("fans as fast as they go" if room["fan"] == "max" else f"fans at {room['fan']:g} rpm")
-    if room["dust"]:
-        words.append(f"dust takes {percent(room['dust'])} of the air")
-    if room["brightness"] is not None:
-        words.append(f"display at {percent(room['brightness'])}")
-    return ", ".join(words)
-
-
 def score_text(score: dict[str, Any] | None) -> str:
     """Return a score with its unit, or a dash."""
     return f"{figures(score['value'])} {score['unit']}" if score else "-"
 
 
 def _print_result(out: Console, record: dict[str, Any]) -> None:
-    rows = [("duration", duration(record["duration_s"])), ("energy", f"{figures(record['energy_wh'], 3)} Wh from the wall")]
+    rows = [
+        ("duration", duration(record["duration_s"])),
+        ("energy", f"{figures(record['energy_wh'], 3)} Wh from the wall"),
+    ]
     if record["score"]:
         rows.insert(0, ("score", f"{score_text(record['score'])} ({record['score']['better']} is better)"))
     if record["delivered"] < 0.9995:  # noqa: PLR2004 - what would be printed as 100.0 %
@@ -74,7 +64,9 @@ def _print_summary(out: Console, record: dict[str, Any]) -> None:
     shown = table(out, "", "", ">min", ">mean", ">max", ">end")
     for name, values in record["summary"].items():
         quantity = QUANTITIES[name]
-        shown.add_row(quantity.label, quantity.unit, *(quantity.format(values[key]) for key in ("min", "mean", "max", "end")))
+        shown.add_row(
+            quantity.label, quantity.unit, *(quantity.format(values[key]) for key in ("min", "mean", "max", "end"))
+        )
     out.print(shown)
 
 
@@ -102,7 +94,9 @@ def _print_limits(out: Console, limits: list[dict[str, Any]]) -> None:
     out.print()
     shown = table(out, "limited by", ">time", "")
     for limit in limits:
-        shown.add_row(limit["name"], percent(limit["share"]), Text(bar(limit["share"]), style="cyan" if out.is_terminal else ""))
+        shown.add_row(
+            limit["name"], percent(limit["share"]), Text(bar(limit["share"]), style="cyan" if out.is_terminal else "")
+        )
     out.print(shown)
 
 
@@ -123,11 +117,11 @@ def _print_time(out: Console, trace: Trace) -> None:
 
 
 def means(trace: Trace, name: str, cells: int) -> list[float]:
-    """Return the mean of a column in each of so many equal stretches of time; a stretch without a row keeps the last."""
-    time: NDArray[np.float64] = trace["time_s"]
-    edges = np.searchsorted(time, np.linspace(time[0], time[-1], cells + 1))
+    """Return the mean of a column in each of so many equal stretches of time; an empty one takes the next row."""
+    time = trace["time_s"]
+    edges = [int(edge) for edge in np.searchsorted(time, np.linspace(float(time[0]), float(time[-1]), cells + 1))]
     values = trace[name]
-    return [float(values[a : max(b, a + 1)].mean()) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [float(values[a : max(b, a + 1)].mean()) for a, b in pairwise(edges)]
 
 
 def _print_published(out: Console, published: list[dict[str, Any]]) -> None:

@@ -21,7 +21,9 @@ spacegrey workloads my-job.toml --json
 
 
 def workloads(
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Show this workload, or a TOML file of your own.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="Show this workload, or a TOML file of your own.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """List the workloads of the library, or show one.
@@ -76,7 +78,9 @@ def _list() -> None:
 
 
 def _phases(found: Workload) -> list[dict[str, Any]]:
-    return [phase.model_dump(mode="json", exclude_defaults=True, exclude={"source", "assumed"}) for phase in found.phases]
+    return [
+        phase.model_dump(mode="json", exclude_defaults=True, exclude={"source", "assumed"}) for phase in found.phases
+    ]
 
 
 def _as_json(found: Workload) -> dict[str, Any]:
@@ -103,7 +107,11 @@ def _print(found: Workload) -> None:
     out.print(Text(spec.name, style="bold"))
     out.print(f"stands for: {spec.stands_for}")
     out.print(f"model: {spec.status}: {STATUS[spec.status]}")
-    out.print(f"score: {spec.score.unit}, {spec.score.better} is better" if spec.score else "score: none; see the time it takes")
+    out.print(
+        f"score: {spec.score.unit}, {spec.score.better} is better"
+        if spec.score
+        else "score: none; see the time it takes"
+    )
     if spec.repeat > 1:
         out.print(f"repeated {spec.repeat} times")
     out.print()
@@ -111,6 +119,10 @@ def _print(found: Workload) -> None:
     for phase in _phases(found):
         name = phase.pop("name")
         for key, value in flat(phase).items():
-            shown.add_row(name, key, f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value))
+            shown.add_row(
+                name,
+                key,
+                f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value),
+            )
             name = ""
     out.print(shown)

@@ -106,12 +106,14 @@ def integral_rpm(integral: float, error_k: float, gain: float, step_s: float, sp
     0.0
     """
     x = integral + gain * error_k * step_s
-    x = 0.0 if x < 0.0 else x  # noqa: FURB136
-    return span_rpm if x > span_rpm else x  # noqa: FURB136
+    x = 0.0 if x < 0.0 else x
+    return span_rpm if x > span_rpm else x
 
 
 @law
-def fan_noise_dba(rpm: float, reference_rpm: float, reference_dba: float, exponent_db: float, floor_dba: float) -> float:
+def fan_noise_dba(
+    rpm: float, reference_rpm: float, reference_dba: float, exponent_db: float, floor_dba: float
+) -> float:
     """Return the sound pressure level of the fans and the floor beneath them.
 
     Parameters

@@ -72,7 +72,7 @@ class Fans(Spec):
     noise_dba: NotNegative = Field(description="sound pressure of the fans alone at noise_rpm and noise_distance_m")
     noise_rpm: Positive = 1.0
     noise_distance_m: Positive = 0.5
-    noise_exponent: Positive = Field(60.0, description="dB per decade of speed; 50 to 60 by the fan laws")
+    noise_exponent: Positive = Field(default=60.0, description="dB per decade of speed; 50 to 60 by the fan laws")
     floor_dba: NotNegative = Field(description="the room and the machine's other noises, at the same distance")
 
     @model_validator(mode="after")
@@ -112,4 +112,6 @@ class Cooling(Spec):
     conductances: Conductances
     fans: Fans
     controller: Controller
-    flow_exponent: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="of convection with flow; 0.8 is turbulent")
+    flow_exponent: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="of convection with flow; 0.8 is turbulent"
+    )

@@ -6,7 +6,9 @@ from spacegrey.jit import law
 
 
 @law
-def ladder(level: float, first: float, d1: float, d2: float, d3: float, d4: float, d5: float, d6: float, d7: float) -> float:
+def ladder(
+    level: float, first: float, d1: float, d2: float, d3: float, d4: float, d5: float, d6: float, d7: float
+) -> float:
     """Return a quantity at a level between the states of a ladder of eight.
 
     Parameters
@@ -75,12 +77,12 @@ def next_level(level: float, power_headroom: float, temp_headroom_k: float, step
     """
     rate = 20.0 * power_headroom
     thermal = 0.5 * temp_headroom_k
-    rate = thermal if thermal < rate else rate  # noqa: FURB136
-    rate = 10.0 if rate > 10.0 else rate  # noqa: FURB136
-    rate = -10.0 if rate < -10.0 else rate  # noqa: FURB136
+    rate = thermal if thermal < rate else rate
+    rate = 10.0 if rate > 10.0 else rate
+    rate = -10.0 if rate < -10.0 else rate
     value = level + rate * step_s
-    value = 0.0 if value < 0.0 else value  # noqa: FURB136
-    return top if value > top else value  # noqa: FURB136
+    value = 0.0 if value < 0.0 else value
+    return top if value > top else value
 
 
 def peak_tflops(lanes: int, clock_mhz: float, flops_per_lane_cycle: float, ratio: float = 1.0) -> float:
@@ -112,5 +114,5 @@ def peak_tflops(lanes: int, clock_mhz: float, flops_per_lane_cycle: float, ratio
 
 @law
 def _unit(x: float) -> float:
-    y = 0.0 if x < 0.0 else x  # noqa: FURB136
-    return 1.0 if y > 1.0 else y  # noqa: FURB136
+    y = 0.0 if x < 0.0 else x
+    return 1.0 if y > 1.0 else y

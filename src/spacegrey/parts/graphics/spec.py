@@ -23,8 +23,10 @@ class GraphicsArchitecture(Spec):
     name: str
     efficiency_compute: Positive = Field(description="GPU renderers and other FP32 compute (Cycles)")
     efficiency_raster: Positive = Field(description="games and real-time 3D")
-    bandwidth_efficiency: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="reachable share of the memory's peak")
-    flops_per_lane_cycle: Positive = Field(2.0, description="one fused multiply-add per lane and clock")
+    bandwidth_efficiency: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="reachable share of the memory's peak"
+    )
+    flops_per_lane_cycle: Positive = Field(default=2.0, description="one fused multiply-add per lane and clock")
     fp16_ratio: Positive = Field(description="FP16 rate over FP32 rate")
 
 
@@ -41,9 +43,13 @@ class Graphics(Spec):
 
     name: str
     architecture: str
-    count: Annotated[int, Field(ge=1, le=4)] = Field(1, description="equal processors; software of this library uses one for display")
+    count: Annotated[int, Field(ge=1, le=4)] = Field(
+        1, description="equal processors; software of this library uses one for display"
+    )
     lanes: Annotated[int, Field(ge=1)] = Field(description="FP32 lanes (shaders)")
-    dpm_states: list[tuple[Positive, Positive]] = Field(min_length=2, max_length=DPM_STATES, description="[MHz, mV], rising")
+    dpm_states: list[tuple[Positive, Positive]] = Field(
+        min_length=2, max_length=DPM_STATES, description="[MHz, mV], rising"
+    )
     memory_gib: Positive
     memory_kind: str
     memory_gb_s: Positive = Field(description="peak bandwidth")
@@ -54,7 +60,7 @@ class Graphics(Spec):
     leakage_w: NotNegative = Field(description="static power at 1 V and 60 degC")
     leakage_per_kelvin: NotNegative = 0.015
     temperature_limit_c: Positive
-    board: str = Field("soldered", description="soldered, module, card or shared (on the processor's die)")
+    board: str = Field(default="soldered", description="soldered, module, card or shared (on the processor's die)")
     media: MediaEngine = Field(default_factory=MediaEngine)
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ class Memory(Spec):
     name: str
     kind: str = Field(description="DDR3, DDR4, LPDDR4X")
     transfer_mt_s: Positive
-    bytes_per_transfer: Positive = Field(8.0, description="data width of one channel")
+    bytes_per_transfer: Positive = Field(default=8.0, description="data width of one channel")
     efficiency: Annotated[float, Field(gt=0, le=1)] = Field(description="share of the peak that streaming code reaches")
     ecc: bool
     idle_w_per_module: Annotated[float, Field(ge=0)]

@@ -17,7 +17,7 @@ class Ports(Spec):
     thunderbolt: Annotated[int, Field(ge=0)] = 0
     thunderbolt_gbit_s: NotNegative = 0.0
     usb_a: Annotated[int, Field(ge=0)] = 0
-    usb_a_gbit_s: NotNegative = Field(0.0, description="signalling rate")
-    ethernet_gbit_s: list[float] = Field(default_factory=list, description="rates that the Ethernet port negotiates")
-    wifi_gbit_s: NotNegative = Field(0.0, description="best link rate")
+    usb_a_gbit_s: NotNegative = Field(default=0.0, description="signalling rate")
+    ethernet_gbit_s: list[float] = Field(default_factory=list[float], description="rates that the Ethernet port negotiates")
+    wifi_gbit_s: NotNegative = Field(default=0.0, description="best link rate")
     sd_reader: bool = False

@@ -105,8 +105,8 @@ def leakage_power_w(at_reference_w: float, voltage: float, temp_k: float, per_ke
     10.0
     """
     x = per_kelvin * (temp_k - LEAKAGE_REFERENCE_K)
-    x = -2.5 if x < -2.5 else x  # noqa: FURB136 - selects become packed minima and maxima
-    x = 2.5 if x > 2.5 else x  # noqa: FURB136
+    x = -2.5 if x < -2.5 else x
+    x = 2.5 if x > 2.5 else x
     return at_reference_w * voltage * voltage * exponential(x)
 
 
@@ -142,15 +142,17 @@ def power_limited_clock_ghz(
     >>> power_limited_clock_ghz(3.9, -0.5, 0.01, 1.2, 4.2)
     3.75
     """
-    h = 1.0 if headroom > 1.0 else headroom  # noqa: FURB136
-    h = -1.0 if h < -1.0 else h  # noqa: FURB136
+    h = 1.0 if headroom > 1.0 else headroom
+    h = -1.0 if h < -1.0 else h
     f = clock_ghz + 30.0 * step_s * h
-    f = lowest_ghz if f < lowest_ghz else f  # noqa: FURB136
-    return highest_ghz if f > highest_ghz else f  # noqa: FURB136
+    f = lowest_ghz if f < lowest_ghz else f
+    return highest_ghz if f > highest_ghz else f
 
 
 @law
-def trip_cut_ghz(cut_ghz: float, temp_k: float, trip_k: float, release_k: float, first_ghz: float, step_s: float) -> float:
+def trip_cut_ghz(
+    cut_ghz: float, temp_k: float, trip_k: float, release_k: float, first_ghz: float, step_s: float
+) -> float:
     """Return how much the thermal trip takes off the clock in the next step.
 
     Parameters

@@ -23,8 +23,12 @@ class Storage(Spec):
     read_gb_s_per_tb: Positive = Field(description="flash read rate per TB of capacity, below the ceiling")
     write_gb_s_per_tb: Positive = Field(description="flash write rate per TB of capacity, below the ceiling")
     latency_us: Positive = Field(description="of a 4 KiB read at queue depth 1")
-    cache_share: NotNegative = Field(0.0, description="share of the capacity that takes writes at full rate before folding")
-    folded_write_ratio: Positive = Field(1.0, description="write rate after the cache is full, over the rate before")
+    cache_share: NotNegative = Field(
+        0.0, description="share of the capacity that takes writes at full rate before folding"
+    )
+    folded_write_ratio: Positive = Field(
+        default=1.0, description="write rate after the cache is full, over the rate before"
+    )
     idle_w: NotNegative
     active_w: NotNegative = Field(description="added at full rate")
     temperature_limit_c: Positive = 85.0

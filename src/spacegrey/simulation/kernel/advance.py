@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spacegrey.jit import kernel, law
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.observe import observe, record
 from spacegrey.simulation.kernel.tick import STEP_S, blow, fan_step, tick
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TICKS_PER_OBSERVATION = 10
 OBSERVATIONS_PER_SECOND = 10
@@ -15,45 +21,64 @@ DONE, MORE, NOT_FINITE = range(3)
 
 
 @law
-def start_phase(m, l, w, phases, number):
-    """Copy phase ``number`` into lane ``l`` and begin it."""
-    m[at.PHASE * w + l] = number
-    m[at.PROGRESS * w + l] = 0.0
+def start_phase(m: NDArray[np.float64], lane: int, w: int, phases: NDArray[np.float64], number: int) -> None:
+    """Copy phase ``number`` into a lane and begin it."""
+    m[at.PHASE * w + lane] = number
+    m[at.PROGRESS * w + lane] = 0.0
     for i in range(at.PHASE_FIELDS):
-        m[(at.PHASE_BEGIN + i) * w + l] = phases[number, i]
+        m[(at.PHASE_BEGIN + i) * w + lane] = phases[number, i]
 
 
 @law
-def end_phase(m, l, w, phases, first, count, ends):
-    """Close the phase that lane ``l`` has finished: note when, and begin the next one or rest."""
-    number = int(m[at.PHASE * w + l])
-    beyond_s = (m[at.PROGRESS * w + l] - 1.0) / m[at.STEP_PROGRESS * w + l] * m[at.SPAN_S * w + l]
-    ends[first + number] = m[at.TIME_S * w + l] - beyond_s
-    m[at.CARRY_S * w + l] = beyond_s
-    m[at.DELIVERED * w + l] -= m[at.PROGRESS * w + l] - 1.0
+def end_phase(
+    m: NDArray[np.float64],
+    lane: int,
+    w: int,
+    phases: NDArray[np.float64],
+    first: int,
+    count: int,
+    ends: NDArray[np.float64],
+) -> None:
+    """Close the phase that a lane has finished: note when, and begin the next one or rest."""
+    number = int(m[at.PHASE * w + lane])
+    beyond_s = (m[at.PROGRESS * w + lane] - 1.0) / m[at.STEP_PROGRESS * w + lane] * m[at.SPAN_S * w + lane]
+    ends[first + number] = m[at.TIME_S * w + lane] - beyond_s
+    m[at.CARRY_S * w + lane] = beyond_s
+    m[at.DELIVERED * w + lane] -= m[at.PROGRESS * w + lane] - 1.0
     if number + 1 < count:
-        start_phase(m, l, w, phases, first + number + 1)
-        m[at.PHASE * w + l] = number + 1
+        start_phase(m, lane, w, phases, first + number + 1)
+        m[at.PHASE * w + lane] = number + 1
         return
-    m[at.LIVE * w + l] = 0.0
+    m[at.LIVE * w + lane] = 0.0
     held = 0.0
     for i in range(at.NODE_COUNT):
-        held += m[(at.CAPACITY + i) * w + l] * m[i * w + l]
-    m[at.HELD_J * w + l] = held * STEP_S
+        held += m[(at.CAPACITY + i) * w + lane] * m[i * w + lane]
+    m[at.HELD_J * w + lane] = held * STEP_S
 
 
 @kernel
-def prepare(m, lanes, phases, first):
+def prepare(
+    m: NDArray[np.float64], lanes: tuple[int, ...], phases: NDArray[np.float64], first: NDArray[np.int64]
+) -> None:
     """Begin every lane's first phase, with the air flow of the fan speed it starts with."""
     w = len(lanes)
-    for l in range(w):
-        blow(m, l, w)
-        start_phase(m, l, w, phases, first[l])
-        m[at.PHASE * w + l] = 0.0
+    for lane in range(w):
+        blow(m, lane, w)
+        start_phase(m, lane, w, phases, first[lane])
+        m[at.PHASE * w + lane] = 0.0
 
 
 @kernel
-def advance(m, lanes, phases, first, count, ends, trace, seconds):
+def advance(
+    m: NDArray[np.float64],
+    lanes: tuple[int, ...],
+    phases: NDArray[np.float64],
+    first: NDArray[np.int64],
+    count: NDArray[np.int64],
+    ends: NDArray[np.float64],
+    trace: NDArray[np.float64],
+    seconds: int,
+) -> tuple[int, int]:
     """Advance the machines of a lane array, until all are done or ``seconds`` have passed.
 
     Parameters
@@ -81,29 +106,29 @@ def advance(m, lanes, phases, first, count, ends, trace, seconds):
     w = len(lanes)
     row = 0
     for _ in range(seconds):
-        for l in range(w):
-            fan_step(m, l, w)
+        for lane in range(w):
+            fan_step(m, lane, w)
         for _ in range(OBSERVATIONS_PER_SECOND):
             for _ in range(TICKS_PER_OBSERVATION):
-                for l in range(w):
-                    tick(m, l, w)
-                for l in range(w):
-                    if m[at.PROGRESS * w + l] >= 1.0 and m[at.LIVE * w + l] > 0.5:
-                        end_phase(m, l, w, phases, first[l], int(count[l]), ends)
-            if row < trace.shape[0] and (m[at.LIVE * w] > 0.5 or row == 0 and m[at.OBSERVED_S * w] == 0.0):
+                for lane in range(w):
+                    tick(m, lane, w)
+                for lane in range(w):
+                    if m[at.PROGRESS * w + lane] >= 1.0 and m[at.LIVE * w + lane] > 0.5:
+                        end_phase(m, lane, w, phases, first[lane], int(count[lane]), ends)
+            if row < trace.shape[0] and (m[at.LIVE * w] > 0.5 or (row == 0 and m[at.OBSERVED_S * w] == 0.0)):
                 observe(m, 0, w)
                 record(m, 0, w, trace[row])
                 row += 1
-                for l in range(1, w):
-                    observe(m, l, w)
+                for lane in range(1, w):
+                    observe(m, lane, w)
             else:
-                for l in range(w):
-                    observe(m, l, w)
+                for lane in range(w):
+                    observe(m, lane, w)
         live = 0.0
         total = 0.0
-        for l in range(w):
-            live += m[at.LIVE * w + l]
-            total += m[at.WALL_J * w + l] + m[at.T_CPU_JUNCTION * w + l]
+        for lane in range(w):
+            live += m[at.LIVE * w + lane]
+            total += m[at.WALL_J * w + lane] + m[at.T_CPU_JUNCTION * w + lane]
         if not (total < 1e300):
             return NOT_FINITE, row
         if live < 0.5:

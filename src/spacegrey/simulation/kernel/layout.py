@@ -1,11 +1,9 @@
 """Where everything of a machine lies in its lane.
 
-All values of ``w`` machines share one flat float64 array: field ``i`` of machine ``l`` is ``m[i * w + l]``. One array
-and constant offsets let the compiler prove that nothing overlaps, so that a loop over machines becomes vector code.
-A single run is the case ``w = 1``.
+All values of ``w`` machines share one flat float64 array: field ``i`` of the machine in ``lane`` is
+``m[i * w + lane]``. One array and constant offsets let the compiler prove that nothing overlaps, so that a loop over
+machines becomes vector code. A single run is the case ``w = 1``.
 """
-
-# ruff: noqa: E501 - one group of fields on a line reads best
 
 # Temperatures of the thermal network, in the order of network.NODES. [K]
 (
@@ -53,8 +51,8 @@ NODE_COUNT = 15
 
 # Cooling: fans and their controller, and the room.
 (
-    AMBIENT_K, FAN_MIN, FAN_MAX, FAN_FIXED, FAN_FULL_RPM, FLOW_FULL, FLOW_NATURAL, FLOW_REFERENCE, FLOW_EXPONENT, FAN_FULL_W,
-    CPU_TARGET_K, GPU_TARGET_K, FILTER_S, GAIN, INTEGRAL_GAIN, SLEW, FAN_W, AIR_W_PER_K,
+    AMBIENT_K, FAN_MIN, FAN_MAX, FAN_FIXED, FAN_FULL_RPM, FLOW_FULL, FLOW_NATURAL, FLOW_REFERENCE, FLOW_EXPONENT,
+    FAN_FULL_W, CPU_TARGET_K, GPU_TARGET_K, FILTER_S, GAIN, INTEGRAL_GAIN, SLEW, FAN_W, AIR_W_PER_K,
     NOISE_RPM, NOISE_REFERENCE_DBA, NOISE_EXPONENT, NOISE_FLOOR_DBA,
 ) = range(99, 121)  # fmt: skip
 
@@ -62,27 +60,27 @@ NODE_COUNT = 15
 CAPACITY = 121
 
 # The phase that runs (copied in when it starts).
+PHASE_BEGIN = CAPACITY + NODE_COUNT
+PHASE_FIELDS = 26
 (
     Q_SERIAL_GHZ_S, Q_PARALLEL_GHZ_S, Q_STALL_S, Q_BANDWIDTH_S, Q_GPU_GHZ_S, Q_GPU_MEMORY_S, Q_MEDIA_S, Q_STORAGE_S,
-    Q_NETWORK_S, Q_PACE_S, Q_REALTIME, Q_SERIAL_CAP_GHZ, Q_PARALLEL_CAP_GHZ, Q_SERIAL_NF, Q_PARALLEL_NF, Q_LATENCY_SHARE,
-    Q_GPU_ACTIVITY, Q_MEMORY_J, Q_GPU_MEMORY_SHARE, Q_MEDIA_W, Q_EXTERNAL_W, Q_MEMORY_GB, Q_SERIAL_ORDER, Q_PAGING_S,
-    Q_INDEPENDENT, Q_GPU_CAP_W, Q_GPU_LEAKAGE_W,
-) = range(136, 163)  # fmt: skip
-PHASE_BEGIN = 136
-PHASE_FIELDS = 27
+    Q_NETWORK_S, Q_PACE_S, Q_REALTIME, Q_SERIAL_CAP_GHZ, Q_PARALLEL_CAP_GHZ, Q_SERIAL_NF, Q_PARALLEL_NF, Q_GPU_ACTIVITY,
+    Q_MEMORY_J, Q_GPU_MEMORY_SHARE, Q_MEDIA_W, Q_EXTERNAL_W, Q_MEMORY_GB, Q_SERIAL_ORDER, Q_PAGING_S, Q_INDEPENDENT,
+    Q_GPU_CAP_W, Q_GPU_LEAKAGE_W,
+) = range(PHASE_BEGIN, PHASE_BEGIN + PHASE_FIELDS)  # fmt: skip
 
 # Factors of the thermal matrix: elimination.FACTOR_COUNT values, made once for each change of the air flow.
-FACTORS = 163
+FACTORS = PHASE_BEGIN + PHASE_FIELDS
 FACTOR_SPACE = 59
 # Conductances between nodes, in the order of network.LINKS, as they are at the reference flow.
-LINK = 222
+LINK = FACTORS + FACTOR_SPACE
 LINK_SPACE = 22
 
 # Time seen by the observer, then time under each limit, then least, sum and most of each observed quantity.
-OBSERVED_S = 244
-LIMIT_S = 245
-LIMIT_COUNT = 16
-EXTREMES = 261
+OBSERVED_S = LINK + LINK_SPACE
+LIMIT_S = OBSERVED_S + 1
+LIMIT_SPACE = 16
+EXTREMES = LIMIT_S + LIMIT_SPACE
 OBSERVED_COUNT = 9
 
-FIELD_COUNT = 288
+FIELD_COUNT = EXTREMES + 3 * OBSERVED_COUNT

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spacegrey.jit import law
 from spacegrey.simulation.kernel import layout as at
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 OBSERVE_S = 0.1
 """How often a run is looked at. [s]"""
@@ -72,27 +78,27 @@ TRACE_COLUMNS = (
 
 
 @law
-def binding_limit(m, l, w):
-    """Return the code of what limits machine ``l`` now: the slowest resource, and for a clock what holds it."""
-    cap = m[at.Q_PARALLEL_CAP_GHZ * w + l]
-    cut = m[at.TRIP_CUT_GHZ * w + l]
-    power_clock = m[at.POWER_CLOCK_GHZ * w + l]
-    clock = min(cap, max(min(power_clock, cap - cut), m[at.MIN_GHZ * w + l]))
-    mhz = m[at.GPU_MHZ * w + l]
-    running = m[at.Q_SERIAL_GHZ_S * w + l] / clock + m[at.Q_PARALLEL_GHZ_S * w + l] / clock
-    stall = m[at.Q_STALL_S * w + l]
-    bandwidth = m[at.Q_BANDWIDTH_S * w + l]
-    gpu_clock = m[at.Q_GPU_GHZ_S * w + l] * 1e3 / mhz
-    gpu_memory = m[at.Q_GPU_MEMORY_S * w + l]
-    storage = m[at.Q_STORAGE_S * w + l]
-    network = m[at.Q_NETWORK_S * w + l]
-    media = m[at.Q_MEDIA_S * w + l]
+def binding_limit(m: NDArray[np.float64], lane: int, w: int) -> int:
+    """Return the code of what limits a lane's machine now: the slowest resource, and for a clock what holds it."""
+    cap = m[at.Q_PARALLEL_CAP_GHZ * w + lane]
+    cut = m[at.TRIP_CUT_GHZ * w + lane]
+    power_clock = m[at.POWER_CLOCK_GHZ * w + lane]
+    clock = min(cap, max(min(power_clock, cap - cut), m[at.MIN_GHZ * w + lane]))
+    mhz = m[at.GPU_MHZ * w + lane]
+    running = m[at.Q_SERIAL_GHZ_S * w + lane] / clock + m[at.Q_PARALLEL_GHZ_S * w + lane] / clock
+    stall = m[at.Q_STALL_S * w + lane]
+    bandwidth = m[at.Q_BANDWIDTH_S * w + lane]
+    gpu_clock = m[at.Q_GPU_GHZ_S * w + lane] * 1e3 / mhz
+    gpu_memory = m[at.Q_GPU_MEMORY_S * w + lane]
+    storage = m[at.Q_STORAGE_S * w + lane]
+    network = m[at.Q_NETWORK_S * w + lane]
+    media = m[at.Q_MEDIA_S * w + lane]
     core = max(running + stall, bandwidth)
     gpu = max(gpu_clock, gpu_memory)
     longest = max(core, gpu, storage, network, media)
-    if m[at.Q_PACE_S * w + l] > longest:
+    if m[at.Q_PACE_S * w + lane] > longest:
         return WAITING
-    if m[at.Q_PAGING_S * w + l] > longest:
+    if m[at.Q_PAGING_S * w + lane] > longest:
         return PAGING
     if core >= longest:
         if bandwidth > running + stall:
@@ -105,65 +111,65 @@ def binding_limit(m, l, w):
     if gpu >= longest:
         if gpu_memory > gpu_clock:
             return GPU_BANDWIDTH
-        if m[at.GPU_LEVEL * w + l] > m[at.GPU_TOP * w + l] - 0.05:
+        if m[at.GPU_LEVEL * w + lane] > m[at.GPU_TOP * w + lane] - 0.05:
             return GPU_CLOCK
-        return GPU_TEMPERATURE if m[at.GPU_LIMIT_K * w + l] - m[at.T_GPU_JUNCTION * w + l] < 1.0 else GPU_POWER
+        return GPU_TEMPERATURE if m[at.GPU_LIMIT_K * w + lane] - m[at.T_GPU_JUNCTION * w + lane] < 1.0 else GPU_POWER
     if storage >= longest:
         return STORAGE
     return NETWORK if network >= longest else MEDIA
 
 
 @law
-def observe(m, l, w):
-    """Add what machine ``l`` shows now to its summary; a run of less than a tenth of a second is seen once."""
-    if m[at.LIVE * w + l] < 0.5 and m[at.OBSERVED_S * w + l] > 0.0:
+def observe(m: NDArray[np.float64], lane: int, w: int) -> None:
+    """Add what a lane's machine shows now to its summary; a run of less than a tenth of a second is seen once."""
+    if m[at.LIVE * w + lane] < 0.5 and m[at.OBSERVED_S * w + lane] > 0.0:
         return
-    code = binding_limit(m, l, w)
-    m[at.LIMIT * w + l] = code
-    m[at.OBSERVED_S * w + l] += OBSERVE_S
-    m[(at.LIMIT_S + code) * w + l] += OBSERVE_S
-    _extreme(m, l, w, 0, m[at.CLOCK_GHZ * w + l])
-    _extreme(m, l, w, 1, m[at.T_CPU_JUNCTION * w + l])
-    _extreme(m, l, w, 2, m[at.GPU_MHZ * w + l])
-    _extreme(m, l, w, 3, m[at.T_GPU_JUNCTION * w + l])
-    _extreme(m, l, w, 4, m[at.FAN_RPM * w + l])
-    _extreme(m, l, w, 5, m[at.NOISE_DBA * w + l])
-    _extreme(m, l, w, 6, m[at.WALL_W * w + l])
-    _extreme(m, l, w, 7, m[at.CPU_W * w + l])
-    _extreme(m, l, w, 8, m[at.GPU_W * w + l])
+    code = binding_limit(m, lane, w)
+    m[at.LIMIT * w + lane] = code
+    m[at.OBSERVED_S * w + lane] += OBSERVE_S
+    m[(at.LIMIT_S + code) * w + lane] += OBSERVE_S
+    _extreme(m, lane, w, 0, m[at.CLOCK_GHZ * w + lane])
+    _extreme(m, lane, w, 1, m[at.T_CPU_JUNCTION * w + lane])
+    _extreme(m, lane, w, 2, m[at.GPU_MHZ * w + lane])
+    _extreme(m, lane, w, 3, m[at.T_GPU_JUNCTION * w + lane])
+    _extreme(m, lane, w, 4, m[at.FAN_RPM * w + lane])
+    _extreme(m, lane, w, 5, m[at.NOISE_DBA * w + lane])
+    _extreme(m, lane, w, 6, m[at.WALL_W * w + lane])
+    _extreme(m, lane, w, 7, m[at.CPU_W * w + lane])
+    _extreme(m, lane, w, 8, m[at.GPU_W * w + lane])
 
 
 @law
-def record(m, l, w, row):
-    """Write what machine ``l`` shows now into a row of a trace."""
-    row[0] = m[at.TIME_S * w + l]
-    row[1] = m[at.PHASE * w + l]
-    row[2] = m[at.PROGRESS * w + l]
-    row[3] = m[at.CLOCK_GHZ * w + l]
-    row[4] = m[at.T_CPU_JUNCTION * w + l]
-    row[5] = m[at.GPU_MHZ * w + l]
-    row[6] = m[at.T_GPU_JUNCTION * w + l]
-    row[7] = m[at.FAN_RPM * w + l]
-    row[8] = m[at.NOISE_DBA * w + l]
-    row[9] = m[at.WALL_W * w + l]
-    row[10] = m[at.CPU_W * w + l]
-    row[11] = m[at.GPU_W * w + l]
-    row[12] = m[at.CPU_BUSY * w + l]
-    row[13] = m[at.GPU_BUSY * w + l]
-    row[14] = m[at.MEMORY_GB_S * w + l]
-    row[15] = m[at.STORAGE_BUSY * w + l]
-    row[16] = m[at.LIMIT * w + l]
-    row[17] = m[at.T_CPU_SINK * w + l]
-    row[18] = m[at.T_GPU_SINK * w + l]
-    row[19] = m[at.T_GPU_MEMORY * w + l]
-    row[20] = m[at.T_STORAGE * w + l]
-    row[21] = m[at.T_BOARD * w + l]
-    row[22] = m[at.T_SINK_AIR * w + l]
+def record(m: NDArray[np.float64], lane: int, w: int, row: NDArray[np.float64]) -> None:
+    """Write what a lane's machine shows now into a row of a trace."""
+    row[0] = m[at.TIME_S * w + lane]
+    row[1] = m[at.PHASE * w + lane]
+    row[2] = m[at.PROGRESS * w + lane]
+    row[3] = m[at.CLOCK_GHZ * w + lane]
+    row[4] = m[at.T_CPU_JUNCTION * w + lane]
+    row[5] = m[at.GPU_MHZ * w + lane]
+    row[6] = m[at.T_GPU_JUNCTION * w + lane]
+    row[7] = m[at.FAN_RPM * w + lane]
+    row[8] = m[at.NOISE_DBA * w + lane]
+    row[9] = m[at.WALL_W * w + lane]
+    row[10] = m[at.CPU_W * w + lane]
+    row[11] = m[at.GPU_W * w + lane]
+    row[12] = m[at.CPU_BUSY * w + lane]
+    row[13] = m[at.GPU_BUSY * w + lane]
+    row[14] = m[at.MEMORY_GB_S * w + lane]
+    row[15] = m[at.STORAGE_BUSY * w + lane]
+    row[16] = m[at.LIMIT * w + lane]
+    row[17] = m[at.T_CPU_SINK * w + lane]
+    row[18] = m[at.T_GPU_SINK * w + lane]
+    row[19] = m[at.T_GPU_MEMORY * w + lane]
+    row[20] = m[at.T_STORAGE * w + lane]
+    row[21] = m[at.T_BOARD * w + lane]
+    row[22] = m[at.T_SINK_AIR * w + lane]
 
 
 @law
-def _extreme(m, l, w, number, value):
-    least = (at.EXTREMES + 3 * number) * w + l
+def _extreme(m: NDArray[np.float64], lane: int, w: int, number: int, value: float) -> None:
+    least = (at.EXTREMES + 3 * number) * w + lane
     m[least] = min(m[least], value)
     m[least + w] += value * OBSERVE_S
     m[least + 2 * w] = max(m[least + 2 * w], value)

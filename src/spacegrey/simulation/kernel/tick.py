@@ -6,6 +6,8 @@ power that this takes, heat, and what the controllers will allow next.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spacegrey.jit import law
 from spacegrey.parts.cooling.laws import (
     AIR_HEAT_J_PER_L_K,
@@ -30,6 +32,10 @@ from spacegrey.parts.storage.laws import hot_slowdown
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.elimination import factor, solve
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 STEP_S = 0.01
 """Control step: how often clocks and limits are decided. [s]"""
 
@@ -38,250 +44,260 @@ FAN_STEP_S = 1.0
 
 
 @law
-def tick(m, l, w):
-    """Advance machine ``l`` of the lane array ``m`` (width ``w``) by one control step."""
+def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
+    """Advance the machine in ``lane`` of ``m``, which is ``w`` lanes wide, by one control step."""
     h = STEP_S
-    live = m[at.LIVE * w + l]
+    live = m[at.LIVE * w + lane]
 
     # Clocks that the controllers left for this step.
-    lowest = m[at.MIN_GHZ * w + l]
-    cut = m[at.TRIP_CUT_GHZ * w + l]
-    power_clock = m[at.POWER_CLOCK_GHZ * w + l]
-    parallel_cap = m[at.Q_PARALLEL_CAP_GHZ * w + l]
-    ceiling = parallel_cap - cut if cut > 0.0 else m[at.MAX_GHZ * w + l]
+    lowest = m[at.MIN_GHZ * w + lane]
+    cut = m[at.TRIP_CUT_GHZ * w + lane]
+    power_clock = m[at.POWER_CLOCK_GHZ * w + lane]
+    parallel_cap = m[at.Q_PARALLEL_CAP_GHZ * w + lane]
+    ceiling = parallel_cap - cut if cut > 0.0 else m[at.MAX_GHZ * w + lane]
     ceiling = power_clock if power_clock < ceiling else ceiling
     ceiling = lowest if ceiling < lowest else ceiling
-    serial_cap = m[at.Q_SERIAL_CAP_GHZ * w + l]
+    serial_cap = m[at.Q_SERIAL_CAP_GHZ * w + lane]
     serial_ghz = ceiling if ceiling < serial_cap else serial_cap
     parallel_ghz = ceiling if ceiling < parallel_cap else parallel_cap
-    level = m[at.GPU_LEVEL * w + l]
+    level = m[at.GPU_LEVEL * w + lane]
     gpu_mhz = ladder(
-        level, m[at.GPU_F0 * w + l], m[at.GPU_F1 * w + l], m[at.GPU_F2 * w + l], m[at.GPU_F3 * w + l],
-        m[at.GPU_F4 * w + l], m[at.GPU_F5 * w + l], m[at.GPU_F6 * w + l], m[at.GPU_F7 * w + l],
+        level, m[at.GPU_F0 * w + lane], m[at.GPU_F1 * w + lane], m[at.GPU_F2 * w + lane], m[at.GPU_F3 * w + lane],
+        m[at.GPU_F4 * w + lane], m[at.GPU_F5 * w + lane], m[at.GPU_F6 * w + lane], m[at.GPU_F7 * w + lane],
     )  # fmt: skip
     gpu_v = ladder(
-        level, m[at.GPU_V0 * w + l], m[at.GPU_V1 * w + l], m[at.GPU_V2 * w + l], m[at.GPU_V3 * w + l],
-        m[at.GPU_V4 * w + l], m[at.GPU_V5 * w + l], m[at.GPU_V6 * w + l], m[at.GPU_V7 * w + l],
+        level, m[at.GPU_V0 * w + lane], m[at.GPU_V1 * w + lane], m[at.GPU_V2 * w + lane], m[at.GPU_V3 * w + lane],
+        m[at.GPU_V4 * w + lane], m[at.GPU_V5 * w + lane], m[at.GPU_V6 * w + lane], m[at.GPU_V7 * w + lane],
     )  # fmt: skip
 
     # Time that the whole phase would take at these clocks, resource by resource; the slowest sets the pace.
-    serial_s = m[at.Q_SERIAL_GHZ_S * w + l] / serial_ghz
-    parallel_s = m[at.Q_PARALLEL_GHZ_S * w + l] / parallel_ghz
-    stall_s = m[at.Q_STALL_S * w + l]
+    serial_s = m[at.Q_SERIAL_GHZ_S * w + lane] / serial_ghz
+    parallel_s = m[at.Q_PARALLEL_GHZ_S * w + lane] / parallel_ghz
+    stall_s = m[at.Q_STALL_S * w + lane]
     cpu_s = serial_s + parallel_s + stall_s
-    bandwidth_s = m[at.Q_BANDWIDTH_S * w + l]
+    bandwidth_s = m[at.Q_BANDWIDTH_S * w + lane]
     core_s = bandwidth_s if bandwidth_s > cpu_s else cpu_s
-    gpu_clock_s = m[at.Q_GPU_GHZ_S * w + l] * 1e3 / gpu_mhz
-    gpu_memory_s = m[at.Q_GPU_MEMORY_S * w + l]
+    gpu_clock_s = m[at.Q_GPU_GHZ_S * w + lane] * 1e3 / gpu_mhz
+    gpu_memory_s = m[at.Q_GPU_MEMORY_S * w + lane]
     gpu_s = gpu_memory_s if gpu_memory_s > gpu_clock_s else gpu_clock_s
-    storage_s = m[at.Q_STORAGE_S * w + l] * hot_slowdown(m[at.T_STORAGE * w + l], m[at.STORAGE_LIMIT_K * w + l])
-    network_s = m[at.Q_NETWORK_S * w + l]
-    media_s = m[at.Q_MEDIA_S * w + l]
-    paging_s = m[at.Q_PAGING_S * w + l]
+    storage_s = m[at.Q_STORAGE_S * w + lane] * hot_slowdown(
+        m[at.T_STORAGE * w + lane], m[at.STORAGE_LIMIT_K * w + lane]
+    )
+    network_s = m[at.Q_NETWORK_S * w + lane]
+    media_s = m[at.Q_MEDIA_S * w + lane]
+    paging_s = m[at.Q_PAGING_S * w + lane]
     together = core_s + gpu_s + storage_s + network_s + media_s
     longest = gpu_s if gpu_s > core_s else core_s
     longest = storage_s if storage_s > longest else longest
     longest = network_s if network_s > longest else longest
     longest = media_s if media_s > longest else longest
-    needed_s = longest + m[at.Q_SERIAL_ORDER * w + l] * (together - longest) + paging_s
-    pace_s = m[at.Q_PACE_S * w + l]
+    needed_s = longest + m[at.Q_SERIAL_ORDER * w + lane] * (together - longest) + paging_s
+    pace_s = m[at.Q_PACE_S * w + lane]
     spent_s = pace_s if pace_s > needed_s else needed_s
     spent_s = 1e-9 if spent_s < 1e-9 else spent_s
     share = 1.0 / spent_s
     # Parts that do not wait for each other are each as busy as their own work makes them.
-    alone = m[at.Q_INDEPENDENT * w + l]
+    alone = m[at.Q_INDEPENDENT * w + lane]
     core_spent_s = (pace_s if pace_s > core_s else core_s) if alone > 0.5 else spent_s
     gpu_spent_s = (pace_s if pace_s > gpu_s else gpu_s) if alone > 0.5 else spent_s
     core_per_s = 1.0 / core_spent_s
     gpu_per_s = 1.0 / gpu_spent_s
-    realtime = m[at.Q_REALTIME * w + l]
-    span_s = h + m[at.CARRY_S * w + l]
+    realtime = m[at.Q_REALTIME * w + lane]
+    span_s = h + m[at.CARRY_S * w + lane]
     step_progress = live * span_s * (share if realtime < 0.5 else 1.0 / pace_s)
 
     # Power.
-    cpu_k = m[at.T_CPU_JUNCTION * w + l]
-    v0 = m[at.V0 * w + l]
-    v1 = m[at.V1 * w + l]
-    v2 = m[at.V2 * w + l]
+    cpu_k = m[at.T_CPU_JUNCTION * w + lane]
+    v0 = m[at.V0 * w + lane]
+    v1 = m[at.V1 * w + lane]
+    v2 = m[at.V2 * w + lane]
     parallel_v = voltage_v(parallel_ghz, v0, v1, v2)
     serial_v = voltage_v(serial_ghz, v0, v1, v2)
-    parallel_nf = m[at.Q_PARALLEL_NF * w + l]
+    parallel_nf = m[at.Q_PARALLEL_NF * w + lane]
     waiting_s = core_s - serial_s - parallel_s
     core_share = core_s * core_per_s
-    switched_nf = (
-        parallel_nf * (parallel_s + STALL_ACTIVITY * waiting_s) * core_per_s + m[at.IDLE_NF * w + l] * (1.0 - core_share)
+    switched_nf = parallel_nf * (parallel_s + STALL_ACTIVITY * waiting_s) * core_per_s + m[at.IDLE_NF * w + lane] * (
+        1.0 - core_share
     )
     cpu_dynamic_w = dynamic_power_w(switched_nf, parallel_v, parallel_ghz)
-    cpu_dynamic_w += dynamic_power_w(m[at.Q_SERIAL_NF * w + l] * serial_s * core_per_s, serial_v, serial_ghz)
+    cpu_dynamic_w += dynamic_power_w(m[at.Q_SERIAL_NF * w + lane] * serial_s * core_per_s, serial_v, serial_ghz)
     powered = 0.25 + 0.75 * core_share
-    cpu_leakage_w = leakage_power_w(m[at.LEAKAGE_W * w + l] * powered, parallel_v, cpu_k, m[at.LEAKAGE_PER_K * w + l])
-    cpu_w = cpu_dynamic_w + cpu_leakage_w + m[at.UNCORE_W * w + l] * (0.5 + 0.5 * core_share)
+    cpu_leakage_w = leakage_power_w(
+        m[at.LEAKAGE_W * w + lane] * powered, parallel_v, cpu_k, m[at.LEAKAGE_PER_K * w + lane]
+    )
+    cpu_w = cpu_dynamic_w + cpu_leakage_w + m[at.UNCORE_W * w + lane] * (0.5 + 0.5 * core_share)
 
-    gpu_k = m[at.T_GPU_JUNCTION * w + l]
+    gpu_k = m[at.T_GPU_JUNCTION * w + lane]
     volt = gpu_v * 1e-3
     gpu_share = gpu_s * gpu_per_s
-    gpu_nf = m[at.GPU_NF * w + l] * m[at.Q_GPU_ACTIVITY * w + l] * gpu_clock_s * gpu_per_s
+    gpu_nf = m[at.GPU_NF * w + lane] * m[at.Q_GPU_ACTIVITY * w + lane] * gpu_clock_s * gpu_per_s
     gpu_core_w = dynamic_power_w(gpu_nf, volt, gpu_mhz * 1e-3)
-    gpu_core_w += m[at.GPU_IDLE_W * w + l]
-    gpu_core_w += gpu_share * leakage_power_w(m[at.Q_GPU_LEAKAGE_W * w + l], volt, gpu_k, m[at.GPU_LEAKAGE_PER_K * w + l])
-    media_w = m[at.Q_MEDIA_W * w + l] * media_s * share
+    gpu_core_w += m[at.GPU_IDLE_W * w + lane]
+    gpu_core_w += gpu_share * leakage_power_w(
+        m[at.Q_GPU_LEAKAGE_W * w + lane], volt, gpu_k, m[at.GPU_LEAKAGE_PER_K * w + lane]
+    )
+    media_w = m[at.Q_MEDIA_W * w + lane] * media_s * share
     gpu_core_w += media_w
-    gpu_memory_w = m[at.GPU_MEMORY_W * w + l] * m[at.Q_GPU_MEMORY_SHARE * w + l] * gpu_share
+    gpu_memory_w = m[at.GPU_MEMORY_W * w + lane] * m[at.Q_GPU_MEMORY_SHARE * w + lane] * gpu_share
     gpu_w = gpu_core_w + gpu_memory_w
 
-    memory_w = m[at.MEMORY_IDLE_W * w + l] + m[at.Q_MEMORY_J * w + l] * core_per_s
+    memory_w = m[at.MEMORY_IDLE_W * w + lane] + m[at.Q_MEMORY_J * w + lane] * core_per_s
     storage_busy = (storage_s + paging_s) * share
-    storage_w = m[at.STORAGE_IDLE_W * w + l] + m[at.STORAGE_ACTIVE_W * w + l] * storage_busy
-    regulator_w = m[at.REGULATOR * w + l] * (cpu_w + gpu_w)
-    board_w = m[at.BOARD_W * w + l]
-    panel_w = m[at.PANEL_W * w + l]
-    fan_w = m[at.FAN_W * w + l]
-    external_w = m[at.Q_EXTERNAL_W * w + l]
+    storage_w = m[at.STORAGE_IDLE_W * w + lane] + m[at.STORAGE_ACTIVE_W * w + lane] * storage_busy
+    regulator_w = m[at.REGULATOR * w + lane] * (cpu_w + gpu_w)
+    board_w = m[at.BOARD_W * w + lane]
+    panel_w = m[at.PANEL_W * w + lane]
+    fan_w = m[at.FAN_W * w + lane]
+    external_w = m[at.Q_EXTERNAL_W * w + lane]
     load_w = cpu_w + gpu_w + memory_w + storage_w + regulator_w + board_w + panel_w + fan_w + external_w
-    loss_w = supply_loss_w(load_w, m[at.STANDING_W * w + l], m[at.PROPORTIONAL * w + l], m[at.RESISTIVE_PER_W * w + l])
+    loss_w = supply_loss_w(
+        load_w, m[at.STANDING_W * w + lane], m[at.PROPORTIONAL * w + lane], m[at.RESISTIVE_PER_W * w + lane]
+    )
     wall_w = load_w + loss_w
 
     # Heat: one backward Euler step with the factors of this second's air flow.
-    ambient_k = m[at.AMBIENT_K * w + l]
-    panel_g = m[(at.LINK + 20) * w + l]
-    shell_g = m[(at.LINK + 21) * w + l]
-    stream = m[at.AIR_W_PER_K * w + l]
+    ambient_k = m[at.AMBIENT_K * w + lane]
+    panel_g = m[(at.LINK + 20) * w + lane]
+    shell_g = m[(at.LINK + 21) * w + lane]
+    stream = m[at.AIR_W_PER_K * w + lane]
     c = at.CAPACITY
     (
         t_cpu, t_spreader, t_cpu_sink, t_gpu, t_gpu_memory, t_gpu_sink, t_vrm, t_memory, t_storage, t_board, t_supply,
         t_panel, t_shell, t_intake, t_sink_air,
     ) = solve(
-        m, l, w,
-        m[(c + 0) * w + l] * cpu_k + cpu_w,
-        m[(c + 1) * w + l] * m[at.T_CPU_SPREADER * w + l],
-        m[(c + 2) * w + l] * m[at.T_CPU_SINK * w + l],
-        m[(c + 3) * w + l] * gpu_k + gpu_core_w,
-        m[(c + 4) * w + l] * m[at.T_GPU_MEMORY * w + l] + gpu_memory_w,
-        m[(c + 5) * w + l] * m[at.T_GPU_SINK * w + l],
-        m[(c + 6) * w + l] * m[at.T_VRM * w + l] + regulator_w,
-        m[(c + 7) * w + l] * m[at.T_MEMORY * w + l] + memory_w,
-        m[(c + 8) * w + l] * m[at.T_STORAGE * w + l] + storage_w,
-        m[(c + 9) * w + l] * m[at.T_BOARD * w + l] + board_w,
-        m[(c + 10) * w + l] * m[at.T_SUPPLY * w + l] + loss_w,
-        m[(c + 11) * w + l] * m[at.T_PANEL * w + l] + panel_w + panel_g * ambient_k,
-        m[(c + 12) * w + l] * m[at.T_SHELL * w + l] + shell_g * ambient_k,
-        m[(c + 13) * w + l] * m[at.T_INTAKE_AIR * w + l] + fan_w + stream * ambient_k,
-        m[(c + 14) * w + l] * m[at.T_SINK_AIR * w + l],
+        m, lane, w,
+        m[(c + 0) * w + lane] * cpu_k + cpu_w,
+        m[(c + 1) * w + lane] * m[at.T_CPU_SPREADER * w + lane],
+        m[(c + 2) * w + lane] * m[at.T_CPU_SINK * w + lane],
+        m[(c + 3) * w + lane] * gpu_k + gpu_core_w,
+        m[(c + 4) * w + lane] * m[at.T_GPU_MEMORY * w + lane] + gpu_memory_w,
+        m[(c + 5) * w + lane] * m[at.T_GPU_SINK * w + lane],
+        m[(c + 6) * w + lane] * m[at.T_VRM * w + lane] + regulator_w,
+        m[(c + 7) * w + lane] * m[at.T_MEMORY * w + lane] + memory_w,
+        m[(c + 8) * w + lane] * m[at.T_STORAGE * w + lane] + storage_w,
+        m[(c + 9) * w + lane] * m[at.T_BOARD * w + lane] + board_w,
+        m[(c + 10) * w + lane] * m[at.T_SUPPLY * w + lane] + loss_w,
+        m[(c + 11) * w + lane] * m[at.T_PANEL * w + lane] + panel_w + panel_g * ambient_k,
+        m[(c + 12) * w + lane] * m[at.T_SHELL * w + lane] + shell_g * ambient_k,
+        m[(c + 13) * w + lane] * m[at.T_INTAKE_AIR * w + lane] + fan_w + stream * ambient_k,
+        m[(c + 14) * w + lane] * m[at.T_SINK_AIR * w + lane],
     )  # fmt: skip
     out_w = panel_g * (t_panel - ambient_k) + shell_g * (t_shell - ambient_k) + stream * (t_sink_air - ambient_k)
 
     # What the controllers will allow next.
-    mean_w = filtered(m[at.MEAN_PACKAGE_W * w + l], cpu_w, h, m[at.TAU_S * w + l])
-    pl1 = m[at.PL1_W * w + l]
-    pl2 = m[at.PL2_W * w + l]
+    mean_w = filtered(m[at.MEAN_PACKAGE_W * w + lane], cpu_w, h, m[at.TAU_S * w + lane])
+    pl1 = m[at.PL1_W * w + lane]
+    pl2 = m[at.PL2_W * w + lane]
     allowed_w = pl1 if mean_w > pl1 else pl2
-    rated_w = m[at.RATED_W * w + l]
+    rated_w = m[at.RATED_W * w + lane]
     system = (rated_w - load_w) / rated_w
     headroom = (allowed_w - cpu_w) / allowed_w
     headroom = system if system < headroom else headroom
-    gpu_cap_w = m[at.Q_GPU_CAP_W * w + l]
+    gpu_cap_w = m[at.Q_GPU_CAP_W * w + lane]
     gpu_headroom = (gpu_cap_w - gpu_w) / gpu_cap_w
     gpu_headroom = system if system < gpu_headroom else gpu_headroom
-    m[at.MEAN_PACKAGE_W * w + l] = mean_w
-    m[at.POWER_CLOCK_GHZ * w + l] = power_limited_clock_ghz(power_clock, headroom, h, lowest, m[at.MAX_GHZ * w + l])
-    m[at.TRIP_CUT_GHZ * w + l] = trip_cut_ghz(
-        cut, t_cpu, m[at.TRIP_K * w + l], m[at.RELEASE_K * w + l], m[at.TRIP_STEP_GHZ * w + l], h
+    m[at.MEAN_PACKAGE_W * w + lane] = mean_w
+    m[at.POWER_CLOCK_GHZ * w + lane] = power_limited_clock_ghz(
+        power_clock, headroom, h, lowest, m[at.MAX_GHZ * w + lane]
     )
-    m[at.GPU_LEVEL * w + l] = next_level(
-        level, gpu_headroom, m[at.GPU_LIMIT_K * w + l] - t_gpu, h, m[at.GPU_TOP * w + l]
+    m[at.TRIP_CUT_GHZ * w + lane] = trip_cut_ghz(
+        cut, t_cpu, m[at.TRIP_K * w + lane], m[at.RELEASE_K * w + lane], m[at.TRIP_STEP_GHZ * w + lane], h
+    )
+    m[at.GPU_LEVEL * w + lane] = next_level(
+        level, gpu_headroom, m[at.GPU_LIMIT_K * w + lane] - t_gpu, h, m[at.GPU_TOP * w + lane]
     )
 
     # State and counters.
-    m[at.T_CPU_JUNCTION * w + l] = t_cpu
-    m[at.T_CPU_SPREADER * w + l] = t_spreader
-    m[at.T_CPU_SINK * w + l] = t_cpu_sink
-    m[at.T_GPU_JUNCTION * w + l] = t_gpu
-    m[at.T_GPU_MEMORY * w + l] = t_gpu_memory
-    m[at.T_GPU_SINK * w + l] = t_gpu_sink
-    m[at.T_VRM * w + l] = t_vrm
-    m[at.T_MEMORY * w + l] = t_memory
-    m[at.T_STORAGE * w + l] = t_storage
-    m[at.T_BOARD * w + l] = t_board
-    m[at.T_SUPPLY * w + l] = t_supply
-    m[at.T_PANEL * w + l] = t_panel
-    m[at.T_SHELL * w + l] = t_shell
-    m[at.T_INTAKE_AIR * w + l] = t_intake
-    m[at.T_SINK_AIR * w + l] = t_sink_air
-    m[at.PROGRESS * w + l] += step_progress
-    m[at.STEP_PROGRESS * w + l] = step_progress
-    m[at.SPAN_S * w + l] = span_s
-    m[at.CARRY_S * w + l] = 0.0
+    m[at.T_CPU_JUNCTION * w + lane] = t_cpu
+    m[at.T_CPU_SPREADER * w + lane] = t_spreader
+    m[at.T_CPU_SINK * w + lane] = t_cpu_sink
+    m[at.T_GPU_JUNCTION * w + lane] = t_gpu
+    m[at.T_GPU_MEMORY * w + lane] = t_gpu_memory
+    m[at.T_GPU_SINK * w + lane] = t_gpu_sink
+    m[at.T_VRM * w + lane] = t_vrm
+    m[at.T_MEMORY * w + lane] = t_memory
+    m[at.T_STORAGE * w + lane] = t_storage
+    m[at.T_BOARD * w + lane] = t_board
+    m[at.T_SUPPLY * w + lane] = t_supply
+    m[at.T_PANEL * w + lane] = t_panel
+    m[at.T_SHELL * w + lane] = t_shell
+    m[at.T_INTAKE_AIR * w + lane] = t_intake
+    m[at.T_SINK_AIR * w + lane] = t_sink_air
+    m[at.PROGRESS * w + lane] += step_progress
+    m[at.STEP_PROGRESS * w + lane] = step_progress
+    m[at.SPAN_S * w + lane] = span_s
+    m[at.CARRY_S * w + lane] = 0.0
     counted_s = live * h
-    m[at.TIME_S * w + l] += counted_s
+    m[at.TIME_S * w + lane] += counted_s
     # A paced phase that cannot keep up delivers only a share of its frames.
-    m[at.DELIVERED * w + l] += step_progress * (pace_s * share if realtime > 0.5 else 1.0)
-    m[at.WALL_J * w + l] += wall_w * counted_s
-    m[at.EXTERNAL_J * w + l] += external_w * counted_s
-    m[at.OUT_J * w + l] += out_w * counted_s
-    m[at.CPU_J * w + l] += cpu_w * counted_s
-    m[at.GPU_J * w + l] += gpu_w * counted_s
-    peak = m[at.PEAK_CPU_K * w + l]
-    m[at.PEAK_CPU_K * w + l] = t_cpu if t_cpu > peak else peak
-    peak = m[at.PEAK_GPU_K * w + l]
-    m[at.PEAK_GPU_K * w + l] = t_gpu if t_gpu > peak else peak
+    m[at.DELIVERED * w + lane] += step_progress * (pace_s * share if realtime > 0.5 else 1.0)
+    m[at.WALL_J * w + lane] += wall_w * counted_s
+    m[at.EXTERNAL_J * w + lane] += external_w * counted_s
+    m[at.OUT_J * w + lane] += out_w * counted_s
+    m[at.CPU_J * w + lane] += cpu_w * counted_s
+    m[at.GPU_J * w + lane] += gpu_w * counted_s
+    peak = m[at.PEAK_CPU_K * w + lane]
+    m[at.PEAK_CPU_K * w + lane] = t_cpu if t_cpu > peak else peak
+    peak = m[at.PEAK_GPU_K * w + lane]
+    m[at.PEAK_GPU_K * w + lane] = t_gpu if t_gpu > peak else peak
 
     # For the recorder.
     running_s = serial_s + parallel_s
-    m[at.CLOCK_GHZ * w + l] = (
+    m[at.CLOCK_GHZ * w + lane] = (
         (serial_s * serial_ghz + parallel_s * parallel_ghz) / running_s if running_s > 0.0 else parallel_ghz
     )
-    m[at.GPU_MHZ * w + l] = gpu_mhz if gpu_share > 0.0 else m[at.GPU_F0 * w + l]
-    m[at.CPU_W * w + l] = cpu_w
-    m[at.GPU_W * w + l] = gpu_w
-    m[at.WALL_W * w + l] = wall_w
-    m[at.CPU_BUSY * w + l] = core_share
-    m[at.GPU_BUSY * w + l] = gpu_share
-    m[at.MEMORY_GB_S * w + l] = m[at.Q_MEMORY_GB * w + l] * core_per_s
-    m[at.STORAGE_BUSY * w + l] = storage_busy
+    m[at.GPU_MHZ * w + lane] = gpu_mhz if gpu_share > 0.0 else m[at.GPU_F0 * w + lane]
+    m[at.CPU_W * w + lane] = cpu_w
+    m[at.GPU_W * w + lane] = gpu_w
+    m[at.WALL_W * w + lane] = wall_w
+    m[at.CPU_BUSY * w + lane] = core_share
+    m[at.GPU_BUSY * w + lane] = gpu_share
+    m[at.MEMORY_GB_S * w + lane] = m[at.Q_MEMORY_GB * w + lane] * core_per_s
+    m[at.STORAGE_BUSY * w + lane] = storage_busy
 
 
 @law
-def fan_step(m, l, w):
-    """Let machine ``l``'s fan controller decide, and make the thermal factors for the air flow it asks for."""
+def fan_step(m: NDArray[np.float64], lane: int, w: int) -> None:
+    """Let the lane's fan controller decide, and make the thermal factors for the air flow it asks for."""
     h = FAN_STEP_S
-    slow = m[at.FILTER_S * w + l]
-    cpu_k = filtered(m[at.FILTERED_CPU_K * w + l], m[at.T_CPU_JUNCTION * w + l], h, slow)
-    gpu_k = filtered(m[at.FILTERED_GPU_K * w + l], m[at.T_GPU_JUNCTION * w + l], h, slow)
-    m[at.FILTERED_CPU_K * w + l] = cpu_k
-    m[at.FILTERED_GPU_K * w + l] = gpu_k
-    cpu_error = cpu_k - m[at.CPU_TARGET_K * w + l]
-    gpu_error = gpu_k - m[at.GPU_TARGET_K * w + l]
-    least = m[at.FAN_MIN * w + l]
-    span = m[at.FAN_MAX * w + l] - least
-    gain = m[at.GAIN * w + l]
-    cpu_rpm = integral_rpm(m[at.INTEGRAL_CPU_RPM * w + l], cpu_error, m[at.INTEGRAL_GAIN * w + l], h, span)
-    gpu_rpm = integral_rpm(m[at.INTEGRAL_GPU_RPM * w + l], gpu_error, m[at.INTEGRAL_GAIN * w + l], h, span)
-    m[at.INTEGRAL_CPU_RPM * w + l] = cpu_rpm
-    m[at.INTEGRAL_GPU_RPM * w + l] = gpu_rpm
-    wanted = least + max(max(cpu_rpm + gain * cpu_error, gpu_rpm + gain * gpu_error), 0.0)
-    wanted = min(wanted, m[at.FAN_MAX * w + l])
-    fixed = m[at.FAN_FIXED * w + l]
+    slow = m[at.FILTER_S * w + lane]
+    cpu_k = filtered(m[at.FILTERED_CPU_K * w + lane], m[at.T_CPU_JUNCTION * w + lane], h, slow)
+    gpu_k = filtered(m[at.FILTERED_GPU_K * w + lane], m[at.T_GPU_JUNCTION * w + lane], h, slow)
+    m[at.FILTERED_CPU_K * w + lane] = cpu_k
+    m[at.FILTERED_GPU_K * w + lane] = gpu_k
+    cpu_error = cpu_k - m[at.CPU_TARGET_K * w + lane]
+    gpu_error = gpu_k - m[at.GPU_TARGET_K * w + lane]
+    least = m[at.FAN_MIN * w + lane]
+    span = m[at.FAN_MAX * w + lane] - least
+    gain = m[at.GAIN * w + lane]
+    cpu_rpm = integral_rpm(m[at.INTEGRAL_CPU_RPM * w + lane], cpu_error, m[at.INTEGRAL_GAIN * w + lane], h, span)
+    gpu_rpm = integral_rpm(m[at.INTEGRAL_GPU_RPM * w + lane], gpu_error, m[at.INTEGRAL_GAIN * w + lane], h, span)
+    m[at.INTEGRAL_CPU_RPM * w + lane] = cpu_rpm
+    m[at.INTEGRAL_GPU_RPM * w + lane] = gpu_rpm
+    wanted = least + max(cpu_rpm + gain * cpu_error, gpu_rpm + gain * gpu_error, 0.0)
+    wanted = min(wanted, m[at.FAN_MAX * w + lane])
+    fixed = m[at.FAN_FIXED * w + lane]
     wanted = fixed if fixed >= 0.0 else wanted
-    now = m[at.FAN_RPM * w + l]
-    most = m[at.SLEW * w + l] * h
+    now = m[at.FAN_RPM * w + lane]
+    most = m[at.SLEW * w + lane] * h
     rpm = min(max(wanted, now - most), now + most)
-    m[at.FAN_RPM * w + l] = rpm
-    blow(m, l, w)
+    m[at.FAN_RPM * w + lane] = rpm
+    blow(m, lane, w)
 
 
 @law
-def blow(m, l, w):
-    """Put the air flow of machine ``l``'s fan speed, the fans' power and the thermal factors into its lane."""
-    rpm = m[at.FAN_RPM * w + l]
-    full = m[at.FAN_FULL_RPM * w + l]
-    flow = air_flow_l_s(rpm, full, m[at.FLOW_FULL * w + l], m[at.FLOW_NATURAL * w + l])
-    m[at.FAN_W * w + l] = fan_power_w(rpm, full, m[at.FAN_FULL_W * w + l])
-    m[at.NOISE_DBA * w + l] = fan_noise_dba(
+def blow(m: NDArray[np.float64], lane: int, w: int) -> None:
+    """Put the air flow of the lane's fan speed, the fans' power and the thermal factors into the lane."""
+    rpm = m[at.FAN_RPM * w + lane]
+    full = m[at.FAN_FULL_RPM * w + lane]
+    flow = air_flow_l_s(rpm, full, m[at.FLOW_FULL * w + lane], m[at.FLOW_NATURAL * w + lane])
+    m[at.FAN_W * w + lane] = fan_power_w(rpm, full, m[at.FAN_FULL_W * w + lane])
+    m[at.NOISE_DBA * w + lane] = fan_noise_dba(
         rpm,
-        m[at.NOISE_RPM * w + l],
-        m[at.NOISE_REFERENCE_DBA * w + l],
-        m[at.NOISE_EXPONENT * w + l],
-        m[at.NOISE_FLOOR_DBA * w + l],
+        m[at.NOISE_RPM * w + lane],
+        m[at.NOISE_REFERENCE_DBA * w + lane],
+        m[at.NOISE_EXPONENT * w + lane],
+        m[at.NOISE_FLOOR_DBA * w + lane],
     )
-    m[at.AIR_W_PER_K * w + l] = flow * AIR_HEAT_J_PER_L_K
-    factor(m, l, w, convection_ratio(flow, m[at.FLOW_REFERENCE * w + l], m[at.FLOW_EXPONENT * w + l]))
+    m[at.AIR_W_PER_K * w + lane] = flow * AIR_HEAT_J_PER_L_K
+    factor(m, lane, w, convection_ratio(flow, m[at.FLOW_REFERENCE * w + lane], m[at.FLOW_EXPONENT * w + lane]))

@@ -1,0 +1,56 @@
+"""What every room of the tests shares: cached machines, workloads and runs, and how hard hypothesis looks."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from spacegrey.machine.assembly import machine
+from spacegrey.simulation.run import simulate
+from spacegrey.workload.library import workload
+
+# Shared and slow machines make first calls slow (compilation), so no deadline and no complaint about slow data.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+_machine = functools.cache(machine)
+_workload = functools.cache(workload)
+
+
+@functools.lru_cache(maxsize=64)  # a trace of half an hour is 3 MB
+def _run(workload_name, selector):
+    return simulate(_workload(workload_name), _machine(selector))
+
+
+@pytest.fixture(scope="session")
+def machine_of():
+    return _machine
+
+
+@pytest.fixture(scope="session")
+def workload_of():
+    return _workload
+
+
+@pytest.fixture(scope="session")
+def run_of():
+    """Return a function from workload and selector to their run; the same question is simulated once."""
+    return _run
+
+
+@pytest.fixture
+def own_workload(tmp_path):
+    """Return a function that reads a user's own workload: the text of its one phase after the name."""
+
+    def read(phase, name="own"):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(
+            f'[workload]\nname = "own"\nstands_for = "a test"\nstatus = "illustrative"\n\n[[phase]]\nname = "work"\n{phase}\n'
+        )
+        return workload(str(path))
+
+    return read
