@@ -48,11 +48,16 @@ check: lint test ## lint, then test
 
 bench: setup ## the benchmarks, each beside its reference
 	$(bin)/pytest benchmarks --benchmark-only $(ARGS)
+	$(bin)/python -m benchmarks.report
 
 fit: setup ## fit the machines' free parameters to the calibration rows
 	$(bin)/python -m spacegrey.simulation.fitting
 
-docs: setup ## the documentation, in docs/_build/html
+docs: setup ## the documentation, in docs/_build/html; pages' tables and outputs are written anew
+	$(bin)/python docs/make_tables.py
+	$(bin)/python docs/make_drawing.py
+	$(bin)/python docs/make_validation.py
+	$(bin)/python docs/make_outputs.py
 	$(bin)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
 
 lock: setup ## remake requirements.lock with the newest versions that fit together

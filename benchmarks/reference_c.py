@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STEP = Path(__file__).parent / "single_machine" / "step.c"
 PLAIN = ("-O3", "-march=native")
 FAST = (*PLAIN, "-ffast-math")
+PLAIN_O2 = ("-O2", "-march=native")
 
 
 def layout_header() -> str:
@@ -78,16 +79,18 @@ def elimination_header() -> str:
 
 def build(folder: Path, flags: tuple[str, ...] = PLAIN) -> Path:
     """Compile the step with gcc, and return the shared library."""
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        raise RuntimeError("the benchmarks compare with C and need gcc (Debian: apt install gcc)")
     (folder / "layout.h").write_text(layout_header(), encoding="utf-8")
     (folder / "elimination.h").write_text(elimination_header(), encoding="utf-8")
     library = folder / f"step{'_'.join(flags)}.so"
     warnings = ("-Wall", "-Wextra", "-Werror")
     options = ("-std=c11", *warnings, *flags, "-fPIC", "-shared", f"-I{folder}", "-o", str(library))
-    subprocess.run([compiler, *options, str(STEP), "-lm"], check=True)
+    subprocess.run([_compiler(), *options, str(STEP), "-lm"], check=True)
     return library
+
+
+def compiler_version() -> str:
+    """Return the version of gcc."""
+    return subprocess.run([_compiler(), "-dumpfullversion"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 class CStep:
@@ -113,6 +116,13 @@ class CStep:
         if status not in {0, 1}:
             raise RuntimeError(f"the C step returned status {status}")
         return self._rows.value
+
+
+def _compiler() -> str:
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        raise RuntimeError("the benchmarks compare with C and need gcc (Debian: apt install gcc)")
+    return compiler
 
 
 def _pointer(array: NDArray[np.float64]) -> ctypes.c_void_p:

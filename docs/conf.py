@@ -16,12 +16,11 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build"]
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autodoc_typehints = "none"  # numpydoc's Parameters say the type, the unit and the range
@@ -31,16 +30,17 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"Spacegrey {release}"
 html_show_copyright = False
 html_show_sourcelink = False
+html_sidebars = {"[!g]*": []}  # only the gallery has pages below it
 html_theme_options = {"navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
 
-# The gallery: pages that redraw published figures, one script each.
-if EXAMPLES.is_dir():
-    extensions.append("sphinx_gallery.gen_gallery")
-    sphinx_gallery_conf = {
-        "examples_dirs": str(EXAMPLES),
-        "gallery_dirs": "gallery",
-        "filename_pattern": r"/plot_",
-        "abort_on_example_error": True,
-        "show_memory": False,
-        "write_computation_times": False,
-    }
+# The gallery: every script of examples/, run while the pages are built.
+extensions.append("sphinx_gallery.gen_gallery")
+sphinx_gallery_conf = {
+    "examples_dirs": str(EXAMPLES),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "write_computation_times": False,
+}

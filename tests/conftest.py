@@ -48,9 +48,8 @@ def own_workload(tmp_path):
 
     def read(phase, name="own"):
         path = tmp_path / f"{name}.toml"
-        path.write_text(
-            f'[workload]\nname = "own"\nstands_for = "a test"\nstatus = "illustrative"\n\n[[phase]]\nname = "work"\n{phase}\n'
-        )
+        head = '[workload]\nname = "own"\nstands_for = "a test"\nstatus = "illustrative"\n\n'
+        path.write_text(f'{head}[[phase]]\nname = "work"\n{phase}\n', encoding="utf-8")
         return workload(str(path))
 
     return read

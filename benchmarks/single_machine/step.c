@@ -60,8 +60,8 @@ static inline void tick(double *m) {
     double gpu_s = most(m[Q_GPU_MEMORY_S], gpu_clock_s);
     double storage_s = m[Q_STORAGE_S] * held(1.0 + 0.3 * (m[T_STORAGE] - m[STORAGE_LIMIT_K]), 1.0, 4.0);
     double network_s = m[Q_NETWORK_S], media_s = m[Q_MEDIA_S], paging_s = m[Q_PAGING_S], pace_s = m[Q_PACE_S];
-    double together = core_s + gpu_s + storage_s + network_s + media_s;
-    double longest = most(most(most(most(core_s, gpu_s), storage_s), network_s), media_s);
+    double together = network_s + media_s + storage_s + gpu_s + core_s;
+    double longest = most(most(most(most(network_s, media_s), storage_s), gpu_s), core_s);
     double needed_s = longest + m[Q_SERIAL_ORDER] * (together - longest) + paging_s;
     double spent_s = most(most(pace_s, needed_s), 1e-9), share = 1.0 / spent_s;
     /* Parts that do not wait for each other are each as busy as their own work makes them. */
@@ -93,8 +93,8 @@ static inline void tick(double *m) {
     double storage_busy = (storage_s + paging_s) * share;
     double storage_w = m[STORAGE_IDLE_W] + m[STORAGE_ACTIVE_W] * storage_busy;
     double regulator_w = m[REGULATOR] * (cpu_w + gpu_w);
-    double load_w = cpu_w + gpu_w + memory_w + storage_w + regulator_w + m[BOARD_W] + m[PANEL_W] + m[FAN_W]
-        + m[Q_EXTERNAL_W];
+    double load_w = m[BOARD_W] + m[PANEL_W] + m[FAN_W] + m[Q_EXTERNAL_W] + storage_w + memory_w + gpu_w + cpu_w
+        + regulator_w;
     double loss_w = m[STANDING_W] + load_w * (m[PROPORTIONAL] + m[RESISTIVE_PER_W] * load_w);
     double wall_w = load_w + loss_w;
 
@@ -161,8 +161,8 @@ static inline void tick(double *m) {
     m[STORAGE_BUSY] = storage_busy;
 }
 
-static double integral(double before, double error_k, double gain, double span) {
-    return held(before + gain * error_k * FAN_STEP_S, 0.0, span);
+static double integral(double before, double drift_rpm_per_s, double span) {
+    return held(before + drift_rpm_per_s * FAN_STEP_S, 0.0, span);
 }
 
 static double noise_dba(const double *m) {
@@ -176,8 +176,10 @@ static void fan_step(double *m) {
     m[FILTERED_GPU_K] = filtered(m[FILTERED_GPU_K], m[T_GPU_JUNCTION], FAN_STEP_S, m[FILTER_S]);
     double cpu_error = m[FILTERED_CPU_K] - m[CPU_TARGET_K], gpu_error = m[FILTERED_GPU_K] - m[GPU_TARGET_K];
     double span = m[FAN_MAX] - m[FAN_MIN];
-    m[INTEGRAL_CPU_RPM] = integral(m[INTEGRAL_CPU_RPM], cpu_error, m[INTEGRAL_GAIN], span);
-    m[INTEGRAL_GPU_RPM] = integral(m[INTEGRAL_GPU_RPM], gpu_error, m[INTEGRAL_GAIN], span);
+    double tripped = m[TRIP_CUT_GHZ] - 0.5 * m[TRIP_STEP_GHZ];
+    double cpu_drift = m[INTEGRAL_GAIN] * cpu_error + m[THROTTLE_GAIN] * tripped;
+    m[INTEGRAL_CPU_RPM] = integral(m[INTEGRAL_CPU_RPM], cpu_drift, span);
+    m[INTEGRAL_GPU_RPM] = integral(m[INTEGRAL_GPU_RPM], m[INTEGRAL_GAIN] * gpu_error, span);
     double rise = most(m[INTEGRAL_CPU_RPM] + m[GAIN] * cpu_error, m[INTEGRAL_GPU_RPM] + m[GAIN] * gpu_error);
     double wanted = least(m[FAN_MIN] + most(rise, 0.0), m[FAN_MAX]);
     if (m[FAN_FIXED] >= 0.0) wanted = m[FAN_FIXED];

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from spacegrey.sourced import CATALOG, Table, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
 FOLDER = CATALOG / "fits"
 REASON = "fitted: see catalog/fits"
@@ -44,7 +44,7 @@ def values(owner: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def trial(overlay: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+def trial(overlay: Mapping[str, Mapping[str, Any]]) -> Generator[None]:
     """Let other values stand for the fitted ones while a fit tries them."""
     _trial.append(overlay)
     try:

@@ -60,7 +60,8 @@ def is_compiled() -> bool:
     return folder.is_dir() and any(folder.rglob("*.nbc"))
 
 
-config.CACHE_DIR = str(cache_folder())
+# numba gives `config` its names at run time.
+config.CACHE_DIR = str(cache_folder())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @law

@@ -36,6 +36,9 @@ _KEY = re.compile(r"\s*((?:\"[^\"]*\"|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:\"[^\"]*\"|[A
 _BIB_ENTRY = re.compile(r"^@\w+\{\s*([^,\s]+)\s*,(.*?)^\}", re.MULTILINE | re.DOTALL)
 _BIB_FIELD = re.compile(r"(\w+)\s*=\s*\{(.*?)\}\s*,?\s*$", re.MULTILINE | re.DOTALL)
 
+LONGEST_SHOWN = 60
+"""An error quotes a value that is shorter than this."""
+
 Table: TypeAlias = dict[str, Any]
 
 
@@ -149,12 +152,10 @@ def read_spec(kind: type[S], table: object, document: Document, keys: Sequence[s
     return spec
 
 
-def check_sources(
-    table: Table, document: Document, keys: Sequence[str | int], inherited: frozenset[str] = frozenset()
-) -> None:
+def check_sources(table: Table, document: Document, keys: Sequence[str | int], *, inherited: bool = False) -> None:
     """Raise `InputError` where a number of a table has neither a source nor a reason.
 
-    ``inherited`` names a parent's default source, which speaks for its nested tables too.
+    ``inherited`` tells that a parent has a default source, which speaks for its nested tables too.
     """
     given: object = table.get("source", {})
     source = cast("dict[str, str]", given) if isinstance(given, dict) else {"default": str(given)}
@@ -163,12 +164,12 @@ def check_sources(
     for field, key in source.items():
         if key not in known:
             raise InputError(f"{document.place([*keys, 'source'])}: source {key!r} of {field!r} is not in sources.bib")
-    covered = frozenset({"default"}) if "default" in source or inherited else inherited
+    covered = inherited or "default" in source
     for field, value in table.items():
         if field in {"source", "assumed"} or field in source or field in assumed:
             continue
         if isinstance(value, dict):
-            check_sources(cast("Table", value), document, [*keys, field], covered)
+            check_sources(cast("Table", value), document, [*keys, field], inherited=covered)
         elif _has_numbers(value) and not covered:
             raise InputError(
                 f"{document.place([*keys, field])}: {field} has no source: name a key of sources.bib in 'source', "
@@ -201,7 +202,9 @@ def _explain(error: ValidationError, kind: type[Spec], document: Document, keys:
     else:
         message = first["msg"].removeprefix("Value error, ")
         given = repr(first.get("input"))
-        reason = f"{name}: {message[0].lower() + message[1:]}" + (f", not {given}" if len(given) < 60 else "")
+        reason = f"{name}: {message[0].lower() + message[1:]}" + (
+            f", not {given}" if len(given) < LONGEST_SHOWN else ""
+        )
     return f"{document.place(location)}: {reason}{more}"
 
 

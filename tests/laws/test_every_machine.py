@@ -87,12 +87,10 @@ def test_fans_keep_their_limits(run_of, selector, workload):
 @every_machine
 @every_workload
 def test_the_supply_is_not_overloaded(run_of, selector, workload):
-    # a rating is for steady load: ten seconds' mean; 3 %: a machine starts at full clock, and laptops lean on their battery
+    # a rating is for steady load: ten seconds' mean; 3 %: a machine starts at full clock
     run = run_of(workload, selector)
     supply, power = run.machine.supply, run.trace["wall_power_w"]
-    loss = supply_loss_w(
-        supply.rated_w, supply.standing_loss_w, supply.proportional_loss, supply.resistive_loss_per_w
-    )
+    loss = supply_loss_w(supply.rated_w, supply.standing_loss_w, supply.proportional_loss, supply.resistive_loss_per_w)
     window = min(100, len(power))
     mean = np.convolve(power, np.full(window, 1.0 / window), mode="valid")
     assert mean.max() <= 1.03 * (supply.rated_w + loss)

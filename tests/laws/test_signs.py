@@ -66,12 +66,14 @@ def test_dust_is_hotter(run_of, fanned, selector):
 
 @pytest.mark.parametrize("selector", PANELS)
 def test_more_brightness_draws_more_power(run_of, selector):
-    means = [run_of("idle", f"{selector}+brightness={share}").summary["wall_power_w"].mean for share in (0, 0.2, 0.6, 1)]
+    means = [
+        run_of("idle", f"{selector}+brightness={share}").summary["wall_power_w"].mean for share in (0, 0.2, 0.6, 1)
+    ]
     assert means == sorted(set(means))
 
 
 @every_machine
-def test_more_load_is_slower_or_hotter(run_of, machine_of, own_workload, selector):
+def test_more_load_is_slower_or_hotter(machine_of, own_workload, selector):
     processor = 'processor = { float_gop = 300, parallel = 1.0 }\nassumed = { processor = "test", graphics = "test" }'
     light = simulate(own_workload(processor, "light"), machine_of(selector))
     both = f"{processor}\ngraphics = {{ tflop = 40 }}\nindependent = true"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError
 from spacegrey.simulation.runfile import load, record
@@ -24,19 +24,6 @@ _NEEDED = {
 }  # fmt: skip
 
 
-class Published(Protocol):
-    """A published measurement beside what the run predicts for it."""
-
-    id: str
-    quantity: str
-    unit: str
-    measured: float
-    predicted: float | None
-    error_percent: float | None
-    conditions: str
-    source: str
-
-
 @dataclass(frozen=True)
 class ShownRun:
     """A run as views see it.
@@ -48,7 +35,8 @@ class ShownRun:
     trace : Trace
         Columns over time.
     published : list of dict
-        Published measurements of this machine under this work, beside the prediction; the fields of `Published`.
+        Published measurements of this machine under this work, beside the prediction: the
+        fields of `validation.Published`, with None for what the run did not show.
     """
 
     record: dict[str, Any]

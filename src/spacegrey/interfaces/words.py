@@ -47,8 +47,10 @@ def figures(value: float, digits: int = 4) -> str:
     >>> figures(54.48241), figures(123456.7), figures(0.012345)
     ('54.48', '123,457', '0.01235')
     """
-    if value == 0.0 or not math.isfinite(value):
-        return f"{value:g}"
+    if not math.isfinite(value):
+        return "-"
+    if value == 0.0:
+        return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}"
 
@@ -81,6 +83,19 @@ def percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %") if share >= 0.0995 else f"{share:.1%}".replace("%", " %")  # noqa: PLR2004
 
 
+def error(percent_off: float) -> str:
+    """Return an error in percent with its sign, none where it rounds to zero, and a dash for NaN.
+
+    Examples
+    --------
+    >>> error(-2.36), error(-0.01)
+    ('-2.4 %', '0.0 %')
+    """
+    if not math.isfinite(percent_off):
+        return "-"
+    return f"{percent_off:+.1f} %" if abs(percent_off) >= 0.05 else "0.0 %"  # noqa: PLR2004
+
+
 def surroundings(record: dict[str, Any]) -> str:
     """Return the room and the settings of a run in a line."""
     room = record["environment"]
@@ -89,6 +104,8 @@ def surroundings(record: dict[str, Any]) -> str:
         words.append("fans as fast as they go" if room["fan"] == "max" else f"fans at {room['fan']:g} rpm")
     if room["dust"]:
         words.append(f"dust takes {percent(room['dust'])} of the air")
+    if room.get("overclock_ghz") is not None:
+        words.append(f"all cores set to {room['overclock_ghz']:g} GHz")
     if room["brightness"] is not None:
         words.append(f"display at {percent(room['brightness'])}")
     return ", ".join(words)

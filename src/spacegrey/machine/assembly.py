@@ -9,14 +9,14 @@ from spacegrey.errors import InputError
 from spacegrey.machine.catalog import MachineFile, part, read_machine
 from spacegrey.machine.selector import Environment, Selector, choose, parse_selector
 from spacegrey.machine.spec import PART_SLOTS, Choice, MachineSpec
-from spacegrey.parts.graphics.spec import Graphics, GraphicsArchitecture
-from spacegrey.parts.processor.spec import Microarchitecture, Processor
 
 if TYPE_CHECKING:
     from spacegrey.parts.cooling.spec import Cooling
     from spacegrey.parts.display.spec import Panel
+    from spacegrey.parts.graphics.spec import Graphics, GraphicsArchitecture
     from spacegrey.parts.memory.spec import Memory
     from spacegrey.parts.power.spec import PowerSupply
+    from spacegrey.parts.processor.spec import Microarchitecture, Processor
     from spacegrey.parts.storage.spec import Storage
     from spacegrey.sourced import Spec
 
@@ -155,8 +155,7 @@ def _check(built: Machine, file: MachineFile) -> None:
     if fan is not None and fans.count == 0:
         raise InputError(f"selector {built.selector!r}: fan: {spec.name} has no fan")
     if fan is not None and fan != float("inf") and not (fan == 0 or fan <= fans.automatic_maximum_rpm):
-        raise InputError(
-            f"selector {built.selector!r}: fan={fan:g}rpm is outside 0 to {fans.automatic_maximum_rpm:g} rpm of {spec.name}"
-        )
+        most = fans.automatic_maximum_rpm
+        raise InputError(f"selector {built.selector!r}: fan={fan:g}rpm is outside 0 to {most:g} rpm of {spec.name}")
     if built.environment.brightness is not None and built.panel is None:
         raise InputError(f"selector {built.selector!r}: brightness: {spec.name} has no built-in display")

@@ -57,7 +57,7 @@ class MachineFile:
     spec: MachineSpec
     options: dict[str, Option]
     document: Document
-    parts: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Entry]] = field(default_factory=dict[str, dict[str, Entry]])
 
 
 def machine_ids() -> list[str]:
@@ -131,6 +131,10 @@ def read_machine(reference: str) -> MachineFile:
     if "machine" not in data:
         raise InputError(f"{document.place()}: [machine] is missing; a machine has: {', '.join(sorted(_MACHINE_KEYS))}")
     spec = read_spec(MachineSpec, data["machine"], document, ["machine"])
+    return MachineFile(document.path.stem, spec, _options(data, document), document, own)
+
+
+def _options(data: Table, document: Document) -> dict[str, Option]:
     options: dict[str, Option] = {}
     for slot, table in _tables(data.get("options", {}), document, ["options"]).items():
         option = read_spec(Option, table, document, ["options", slot])
@@ -139,13 +143,17 @@ def read_machine(reference: str) -> MachineFile:
                 f"default of {slot}", option.default, option.choices, document.place(["options", slot, "default"])
             )
         for name, choice in option.choices.items():
+            for other, implied in choice.defaults.items():
+                if implied not in data["options"].get(other, {}).get("choices", {}):
+                    place = document.place(["options", slot, "choices", name])
+                    raise InputError(f"{place}: choice {name!r} brings {other} {implied!r}, which is no choice")
             if slot in PART_SLOTS and choice.part is None:
                 raise InputError(f"{document.place(['options', slot, 'choices', name])}: choice {name!r} names no part")
         options[slot] = option
     for slot in ("processor", "graphics", "memory", "storage"):
         if slot not in options:
             raise InputError(f"{document.place()}: [options.{slot}] is missing: every machine has one")
-    return MachineFile(document.path.stem, spec, options, document, own)
+    return options
 
 
 def _extended(reference: str, seen: tuple[str, ...]) -> tuple[Document, Table]:

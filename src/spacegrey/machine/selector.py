@@ -123,7 +123,10 @@ def choose(options: Mapping[str, Option], wanted: tuple[str, ...], selector: str
         if slots[0] in chosen:
             raise InputError(f"selector {selector!r}: {slots[0]} is chosen twice: {chosen[slots[0]]} and {name}")
         chosen[slots[0]] = name
-    return {slot: chosen.get(slot, option.default) for slot, option in options.items()}
+    implied: dict[str, str] = {}
+    for slot, name in chosen.items():
+        implied |= options[slot].choices[name].defaults
+    return {slot: chosen.get(slot, implied.get(slot, option.default)) for slot, option in options.items()}
 
 
 def _environment(tail: str, selector: str) -> Environment:

@@ -35,6 +35,9 @@ class Choice(Spec):
         default=None, description="first day it could be ordered, where later than the machine"
     )
     withdrawn: dt.date | None = None
+    defaults: dict[str, str] = Field(
+        default_factory=dict[str, str], description="choices of other options that come with this one unless chosen"
+    )
     set: dict[str, Any] = Field(default_factory=dict, description="keys of the part that differ in this machine")
 
 

@@ -33,7 +33,9 @@ def main(names: list[str]) -> None:
                     "parameters": len(values),
                     "rows": len(report),
                     "method": "differential evolution on the misfit of the published thermal test, seed 2017",
-                    "targets": [{"name": name, "published": value, "fitted": _short(got)} for name, value, got in report],
+                    "targets": [
+                        {"name": name, "published": value, "fitted": _short(got)} for name, value, got in report
+                    ],
                 },
                 "values": {"cooling/imac-pro": cooling},
             },
@@ -47,12 +49,16 @@ def main(names: list[str]) -> None:
                 "fit": {
                     "parameters": fitted.parameters,
                     "rows": fitted.rows,
-                    "method": "least squares on the logarithm of all published speeds, soft L1 loss, clocks from the simulation",
+                    "method": (
+                        "least squares on the logarithm of all published speeds, soft L1 loss, "
+                        "clocks from the simulation"
+                    ),
                     "mean_absolute_percent": _short(fitted.mean_absolute_percent),
                     "by_workload_percent": {name: _short(value) for name, value in fitted.by_workload.items()},
                 },
                 "values": {
-                    owner: {key: _short(value) for key, value in pairs.items()} for owner, pairs in fitted.values.items()
+                    owner: {key: _short(value) for key, value in pairs.items()}
+                    for owner, pairs in fitted.values.items()
                 },
             },
         )

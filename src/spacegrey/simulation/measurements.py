@@ -6,7 +6,7 @@ import csv
 import functools
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.errors import InputError
@@ -27,7 +27,11 @@ KINDS = ("throughput", "clock", "temperature", "fan", "power", "storage", "memor
 
 _MOST_ROWS = 100_000
 _OVERCLOCK = re.compile(r"@ ?(\d+(?:\.\d+)?)")
-_SMALL_WORDS = {"intel", "amd", "radeon", "core", "xeon", "ryzen", "threadripper", "geforce", "nvidia", "apple", "graphics"}
+_SMALL_WORDS = {
+    "intel", "amd", "radeon", "core", "xeon", "ryzen", "threadripper", "geforce", "nvidia", "apple", "graphics",
+    "2x", "2", "x", "dual", "gpu", "cpu", "pro", "rx", "one", "series", "duo",
+}  # fmt: skip
+_SMALL_COUNT = re.compile(r"\d+(?:gb|c)")
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Question:
 @dataclass(frozen=True)
 class _Rule:
     patterns: dict[str, re.Pattern[str]]
-    fields: Table = field(default_factory=dict)
+    fields: Table
 
     def match(self, row: Measurement) -> dict[str, str] | None:
         found: dict[str, str] = {}
@@ -121,10 +125,11 @@ def read_measurements(path: Path | None = None) -> list[Measurement]:
 
 def question(row: Measurement) -> Question:
     """Return how a measurement is asked of the simulation, by the rules of ``mapping.toml``."""
-    rule, found = next(((rule, found) for rule in _rules() if (found := rule.match(row)) is not None), (None, {}))
-    if rule is None:
+    matching = next(((rule, found) for rule in _rules() if (found := rule.match(row)) is not None), None)
+    if matching is None:
         kind = "other" if row.value is None else "throughput"
         return Question(row, kind, reason=f"no rule maps {row.benchmark!r}, {row.metric!r}")
+    rule, found = matching
     fields = rule.fields
     kind = str(fields["kind"])
     reason = str(fields.get("reason", ""))
@@ -181,7 +186,8 @@ def _row(row: Mapping[str | None, Any], place: str) -> Measurement:
     if value is None and str(row["unit"]).strip() != "text":
         raise InputError(f"{place}: value {text!r} is not a number (words need the unit 'text')")
     names = ("machine", "cpu", "ram_gb", "gpu", "benchmark", "metric", "unit", "conditions")
-    return Measurement(id=ident, value=value, source=str(row["source_url"]), **{name: str(row[name]).strip() for name in names})
+    texts = {name: str(row[name]).strip() for name in names}
+    return Measurement(id=ident, value=value, source=str(row["source_url"]), **texts)
 
 
 @functools.cache
@@ -214,7 +220,8 @@ def _machine_id(row: Measurement) -> str:
             if len(candidates) == 1:
                 return known[0] if known else ""
             for name in known:
-                if (row.cpu and _choice(name, "processor", row.cpu)) or (not row.cpu and row.gpu and _choice(name, "graphics", row.gpu)):
+                slot, text = ("processor", row.cpu) if row.cpu else ("graphics", row.gpu)
+                if text and _choice(name, slot, text):
                     return name
             return ""
     return ""
@@ -227,7 +234,8 @@ def _selector(row: Measurement, base: str, settings: str) -> tuple[str, str]:
     choices = [fixed] if fixed else []
     extra, plus, what_if = settings.partition("+")
     capacity = extra.strip().replace(" ", "")
-    slots = {slot for slot in machine.options for choice in (*choices, capacity) if choice in machine.options[slot].choices}
+    given = (*choices, capacity)
+    slots = {slot for slot, option in machine.options.items() if any(choice in option.choices for choice in given)}
     for slot, text in (("processor", row.cpu), ("graphics", row.gpu)):
         if text and slot not in slots:
             found = _choice(ident, slot, text)
@@ -261,7 +269,8 @@ def _choice(ident: str, slot: str, text: str) -> str:
     for name, choice in machine.options[slot].choices.items():
         if choice.part is None or name.endswith(("-saver", "-overclocked")):
             continue
-        table = machine.parts.get(PART_SLOTS[slot], {}).get(choice.part) or part_entries(PART_SLOTS[slot]).get(choice.part)
+        kind = PART_SLOTS[slot]
+        table = machine.parts.get(kind, {}).get(choice.part) or part_entries(kind).get(choice.part)
         telling = _words(str(table.table.get("name", "")) if table else "")
         if telling and telling <= said and len(telling) > most:
             best, most = name, len(telling)
@@ -271,5 +280,5 @@ def _choice(ident: str, slot: str, text: str) -> str:
 def _words(text: str) -> frozenset[str]:
     plain = re.sub(r"\(.*?\)|@.*", " ", text.lower().replace("(r)", ""))
     words = re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", plain)
-    kept = [word for word in words if word not in _SMALL_WORDS and not re.fullmatch(r"\d+gb|2x|2|x|dual|gpu|cpu|pro|rx|one|\d+c|series|duo", word)]
-    return frozenset(word.removesuffix("-core") if word.endswith("-core") else word for word in kept)
+    telling = [word for word in words if word not in _SMALL_WORDS and not _SMALL_COUNT.fullmatch(word)]
+    return frozenset(word.removesuffix("-core") for word in telling)

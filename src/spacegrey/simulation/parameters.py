@@ -148,7 +148,7 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.AMBIENT_K] = machine.ambient_c + ZERO_CELSIUS_K
     m[at.FAN_MIN] = fans.minimum_rpm
     m[at.FAN_MAX] = fans.automatic_maximum_rpm
-    m[at.FAN_FIXED] = -1.0 if wanted is None else min(wanted, fans.maximum_rpm if wanted == float("inf") else wanted)
+    m[at.FAN_FIXED] = -1.0 if wanted is None else fans.maximum_rpm if wanted == float("inf") else wanted
     m[at.FAN_FULL_RPM] = fans.maximum_rpm
     m[at.FAN_FULL_W] = fans.power_w
     m[at.FLOW_FULL] = fans.flow_l_s * (1.0 - machine.environment.dust) if fans.count else 0.0
@@ -160,6 +160,7 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.FILTER_S] = loop.filter_s
     m[at.GAIN] = loop.gain_rpm_per_k
     m[at.INTEGRAL_GAIN] = loop.integral_rpm_per_k_s
+    m[at.THROTTLE_GAIN] = loop.throttle_rpm_per_ghz_s
     m[at.SLEW] = loop.slew_rpm_per_s
     m[at.NOISE_RPM] = fans.noise_rpm
     m[at.NOISE_REFERENCE_DBA] = fans.noise_dba if fans.count else 0.0
@@ -169,6 +170,11 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
         m[at.CAPACITY + i] = getattr(cooling.capacities, node) / STEP_S
     for number, link in enumerate([*LINKS, *TO_AMBIENT]):
         m[at.LINK + number] = getattr(cooling.conductances, link)
+    if cooling.die_mm2 and machine.processor.die_mm2:
+        # Conduction through silicon and paste goes with the die's area, spreading below it with its width.
+        area = machine.processor.die_mm2 / cooling.die_mm2
+        m[at.LINK + list(LINKS).index("cpu_junction_spreader")] *= area
+        m[at.LINK + list(LINKS).index("cpu_spreader_sink")] *= area**0.5
 
 
 def _start(m: NDArray[np.float64], machine: Machine) -> None:

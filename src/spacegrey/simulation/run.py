@@ -10,8 +10,9 @@ import numpy as np
 from spacegrey import __version__
 from spacegrey.errors import Refusal
 from spacegrey.simulation.kernel import layout as at
-from spacegrey.simulation.kernel.advance import DONE, NOT_FINITE, advance, prepare
+from spacegrey.simulation.kernel.advance import DONE, NOT_FINITE, OBSERVATIONS_PER_SECOND, advance, prepare
 from spacegrey.simulation.kernel.observe import LIMITS, OBSERVED, TRACE_COLUMNS
+from spacegrey.simulation.kernel.tick import STEP_S
 from spacegrey.simulation.lowering import lower
 from spacegrey.simulation.parameters import lane
 from spacegrey.simulation.trace import Trace, from_rows
@@ -140,11 +141,12 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
     pieces: list[NDArray[np.float64]] = []
     chunk_s, status, rows, stride = 600, -1, 0, 1
     while status != DONE:
-        recorded = np.zeros((chunk_s * 10, len(TRACE_COLUMNS)))
+        recorded = np.zeros((chunk_s * OBSERVATIONS_PER_SECOND, len(TRACE_COLUMNS)))
         status, written = advance(m, ONE_LANE, phases, first, count, ends, recorded, chunk_s)
         if status == NOT_FINITE:
             raise Refusal(f"{workload.id} on {machine.selector}: the simulation left the numbers; please report this")
-        pieces.append(recorded[:written:stride])
+        # A strided view would keep the whole chunk in memory.
+        pieces.append(np.ascontiguousarray(recorded[:written:stride]))
         rows += len(pieces[-1])
         if rows > MOST_ROWS:
             pieces, stride = [np.concatenate(pieces)[::2]], stride * 2
@@ -192,7 +194,7 @@ def _check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) ->
 
 def _held_j(m: NDArray[np.float64]) -> float:
     """Return the heat that the nodes hold. [J]."""
-    return float(np.dot(m[at.CAPACITY : at.CAPACITY + at.NODE_COUNT] * 0.01, m[: at.NODE_COUNT]))
+    return float(np.dot(m[at.CAPACITY : at.CAPACITY + at.NODE_COUNT] * STEP_S, m[: at.NODE_COUNT]))
 
 
 def _summary(m: NDArray[np.float64], trace: Trace) -> dict[str, Range]:

@@ -17,9 +17,8 @@ from spacegrey.simulation.trace import COLUMNS, Trace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pyarrow as pa
-
     from spacegrey.simulation.run import Run
+    from spacegrey.sourced import Spec
 
 FORMAT = 1
 _KEY = b"spacegrey"
@@ -82,7 +81,7 @@ def record(run: Run) -> dict[str, Any]:
 def sources_used(run: Run) -> list[str]:
     """Return the keys of sources.bib that the numbers of a run came from."""
     machine = run.machine
-    sheets = [
+    sheets: list[Spec] = [
         machine.spec, machine.processor, machine.microarchitecture, machine.graphics, machine.graphics_architecture,
         machine.memory, machine.storage, machine.cooling, machine.supply, run.workload.spec, *run.workload.phases,
     ]  # fmt: skip
@@ -122,7 +121,7 @@ def load(path: Path) -> SavedRun:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        table = cast("pa.Table", pq.read_table(path))
+        table = pq.read_table(path)
         text = (table.schema.metadata or {})[_KEY]
         kept = cast("dict[str, Any]", json.loads(text))
         columns = {name: np.asarray(table[name].to_numpy()) for name in COLUMNS}

@@ -18,7 +18,7 @@ from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.lowering import lower, nominal_seconds
 from spacegrey.simulation.measurements import Question, question, read_measurements
 from spacegrey.simulation.run import simulate
-from spacegrey.simulation.validation import best_of
+from spacegrey.simulation.validation import best_of, population_spread
 from spacegrey.workload.library import Workload, workload
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ def _core(design: str, rate: str, start: float, sigma: float = 0.15, *also: tupl
     return Parameter(f"{design} {rate}", ((owner, f"rate_{rate}"), *also), start, 0.2, 4.0, sigma)
 
 
+def _second_threads(maker: str, designs: tuple[str, ...], start: float, high: float) -> Parameter:
+    places = tuple((f"microarchitectures/{one}", "smt_gain") for one in designs)
+    return Parameter(f"second threads, {maker}", places, start, 0.05, high, 0.2)
+
+
 def _vector(design: str) -> tuple[str, str]:
     return (f"microarchitectures/{design}", "rate_vector")
 
@@ -76,8 +81,14 @@ def _demand(phase: str, key: str, start: float, low: float, high: float, *names:
     return Parameter(f"{names[0]} {key}", places, start, low, high, 0.7)
 
 
+def _only(label: str, name: str, key: str, start: float, low: float, high: float, sigma: float = 0.0) -> Parameter:
+    return Parameter(label, ((f"workloads/{name}", f"phase.{key}"),), start, low, high, sigma)
+
+
 _INTEL = ("sandy-bridge", "ivy-bridge-ep", "haswell", "skylake-client", "skylake-sp")
 _ZEN = ("zen1", "zen-plus", "zen2", "zen3")
+_GEEKBENCH = tuple(f"geekbench-{version}{single}" for version in (4, 5, 6) for single in ("", "-single"))
+_XCODE = ("xcode-eidolon", "xcode-eidolon-legacy")
 
 PARAMETERS: tuple[Parameter, ...] = (
     _core("ivy-bridge-ep", "integer", 0.75),
@@ -86,13 +97,19 @@ PARAMETERS: tuple[Parameter, ...] = (
     _core("skylake-client", "integer", 1.0, 0.1),
     _core("skylake-client", "float", 1.0, 0.1, _vector("skylake-client")),
     _core("zen1", "integer", 0.95, 0.15, ("microarchitectures/zen-plus", "rate_integer")),
-    _core("zen1", "float", 0.85, 0.15, _vector("zen1"), ("microarchitectures/zen-plus", "rate_float"), _vector("zen-plus")),
+    _core(
+        "zen1", "float", 0.85, 0.15,
+        _vector("zen1"), ("microarchitectures/zen-plus", "rate_float"), _vector("zen-plus"),
+    ),
     _core("zen2", "integer", 1.1, 0.06),
     _core("zen3", "integer", 1.3, 0.06),
     _core("firestorm", "integer", 1.9, 0.2, ("microarchitectures/avalanche", "rate_integer")),
-    _core("firestorm", "float", 1.8, 0.2, _vector("firestorm"), ("microarchitectures/avalanche", "rate_float"), _vector("avalanche")),
-    Parameter("second threads, Intel", tuple((f"microarchitectures/{d}", "smt_gain") for d in _INTEL), 0.27, 0.05, 0.5, 0.2),
-    Parameter("second threads, AMD", tuple((f"microarchitectures/{d}", "smt_gain") for d in _ZEN), 0.35, 0.05, 0.6, 0.2),
+    _core(
+        "firestorm", "float", 1.8, 0.2,
+        _vector("firestorm"), ("microarchitectures/avalanche", "rate_float"), _vector("avalanche"),
+    ),
+    _second_threads("Intel", _INTEL, 0.27, 0.5),
+    _second_threads("AMD", _ZEN, 0.35, 0.6),
     _constant("cinebench-r15", "cinebench-r15-loop"),
     _constant("cinebench-r20", "cinebench-r20-loop"),
     _constant("cinebench-r23"),
@@ -107,7 +124,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     _parallel("mix", 0.97, "geekbench-5"),
     _constant("geekbench-6"),
     _parallel("mix", 0.9, "geekbench-6"),
-    _demand("mix", "misses_per_kop", 0.5, 0.01, 5.0, "geekbench-4", "geekbench-4-single", "geekbench-5", "geekbench-5-single", "geekbench-6", "geekbench-6-single"),
+    _demand("mix", "misses_per_kop", 0.5, 0.01, 5.0, *_GEEKBENCH),
     _constant("passmark-cpu"),
     _parallel("mix", 0.99, "passmark-cpu"),
     _demand("mix", "coherence", 0.001, 1e-6, 0.02, "passmark-cpu"),
@@ -115,13 +132,18 @@ PARAMETERS: tuple[Parameter, ...] = (
     _constant("xcodebenchmark"),
     _constant("xcodebenchmark-11"),
     _parallel("build", 0.95, "xcodebenchmark", "xcodebenchmark-11"),
-    _demand("build", "misses_per_kop", 0.5, 0.01, 5.0, "xcodebenchmark", "xcodebenchmark-11", "xcode-eidolon", "xcode-eidolon-legacy", "xcode-eidolon-incremental"),
+    _demand(
+        "build", "misses_per_kop", 0.5, 0.01, 5.0,
+        "xcodebenchmark", "xcodebenchmark-11", *_XCODE, "xcode-eidolon-incremental",
+    ),
     _demand("build", "integer_gop", 200, 5, 2000, "xcode-eidolon"),
     _demand("build", "integer_gop", 300, 5, 2000, "xcode-eidolon-legacy"),
-    Parameter("xcode launch", tuple((f"workloads/{w}", "phase.launch.pace.seconds") for w in ("xcode-eidolon", "xcode-eidolon-legacy")), 5, 0.5, 20, 0.7),
-    _parallel("build", 0.7, "xcode-eidolon", "xcode-eidolon-legacy"),
+    Parameter(
+        "xcode launch", tuple((f"workloads/{one}", "phase.launch.pace.seconds") for one in _XCODE), 5, 0.5, 20, 0.7
+    ),
+    _parallel("build", 0.7, *_XCODE),
     _demand("build", "integer_gop", 15, 1, 200, "xcode-eidolon-incremental"),
-    Parameter("xcode relaunch", (("workloads/xcode-eidolon-incremental", "phase.launch.pace.seconds"),), 3, 0.5, 6, 0.7),
+    _only("xcode relaunch", "xcode-eidolon-incremental", "launch.pace.seconds", 3, 0.5, 6, 0.7),
     _parallel("build", 0.3, "xcode-eidolon-incremental"),
     _constant("xmrig"),
     _demand("hash", "coherence", 0.001, 1e-6, 0.05, "xmrig"),
@@ -136,26 +158,26 @@ PARAMETERS: tuple[Parameter, ...] = (
     _constant("blender-gpu"),
     *(
         Parameter(f"{d} compute", ((f"graphics-architectures/{d}", "efficiency_compute"),), start, 0.05, 2.0, 0.5)
-        for d, start in (("gcn1", 0.4), ("gcn4", 0.6), ("gcn5", 0.6), ("rdna1", 0.8), ("pascal", 0.7), ("apple-g13", 0.8))
+        for d, start in (
+            ("gcn1", 0.4), ("gcn4", 0.6), ("gcn5", 0.6), ("rdna1", 0.8), ("pascal", 0.7), ("apple-g13", 0.8),
+        )
     ),
-    Parameter("blender-gpu traffic", (("workloads/blender-gpu", "phase.render.graphics.traffic_gb"),), 20000, 500, 2e5, 1.0),
+    _only("blender-gpu traffic", "blender-gpu", "render.graphics.traffic_gb", 20000, 500, 2e5, 1.0),
     _constant("hashcat-wpa", "hashcat-wpa-macos"),
-    Parameter("macOS OpenCL", (("workloads/hashcat-wpa-macos", "phase.hash.graphics.driver"),), 0.57, 0.2, 1.5),
-    Parameter("witcher frame", (("workloads/witcher-3-4k", "phase.play.graphics.tflop"),), 0.155, 0.01, 2.0),
-    Parameter("tomb raider frame", (("workloads/tomb-raider-4k", "phase.play.graphics.tflop"),), 0.113, 0.01, 2.0),
+    _only("macOS OpenCL", "hashcat-wpa-macos", "hash.graphics.driver", 0.57, 0.2, 1.5),
+    _only("witcher frame", "witcher-3-4k", "play.graphics.tflop", 0.155, 0.01, 2.0),
+    _only("tomb raider frame", "tomb-raider-4k", "play.graphics.tflop", 0.113, 0.01, 2.0),
     _constant("passmark-3d"),
-    Parameter(
-        "spherical harmonics work",
-        (("workloads/spherical-harmonics-forward", "phase.transform.processor.fp64_gflop"),),
-        28, 1, 500,
+    _only("spherical harmonics work", "spherical-harmonics-forward", "transform.processor.fp64_gflop", 28, 1, 500),
+    _only("spherical harmonics traffic", "spherical-harmonics-forward", "transform.processor.stream_gb", 3, 0.1, 100),
+    _only(
+        "spherical harmonics work, backward", "spherical-harmonics-backward", "transform.processor.fp64_gflop",
+        20, 1, 500,
     ),
-    Parameter(
-        "spherical harmonics traffic",
-        (("workloads/spherical-harmonics-forward", "phase.transform.processor.stream_gb"),),
+    _only(
+        "spherical harmonics traffic, backward", "spherical-harmonics-backward", "transform.processor.stream_gb",
         3, 0.1, 100,
     ),
-    Parameter("spherical harmonics work, backward", (("workloads/spherical-harmonics-backward", "phase.transform.processor.fp64_gflop"),), 20, 1, 500),
-    Parameter("spherical harmonics traffic, backward", (("workloads/spherical-harmonics-backward", "phase.transform.processor.stream_gb"),), 3, 0.1, 100),
     _constant("cfd-usm3d"),
 )  # fmt: skip
 
@@ -195,7 +217,7 @@ def fit(rounds: int = 3) -> Fitted:
     """
     rows = _rows()
     used = {row.asked.workload.partition(":")[0] for row in rows}
-    free = [p for p in PARAMETERS if any(not o.startswith("workloads/") or o.split("/")[1] in used for o, _ in p.places)]
+    free = [p for p in PARAMETERS if any(_is_used(owner, used) for owner, _ in p.places)]
     x = np.array([p.to_x(p.start) for p in free])
     for turn in range(rounds):
         overlay = _overlay(free, x)
@@ -214,14 +236,18 @@ def fit(rounds: int = 3) -> Fitted:
     return Fitted(overlay, len(rows), len(free), float(percent.mean()), {k: float(np.mean(v)) for k, v in by.items()})
 
 
+def _is_used(owner: str, workloads: set[str]) -> bool:
+    return not owner.startswith("workloads/") or owner.removeprefix("workloads/") in workloads
+
+
 def _rows() -> list[_Row]:
     asked = [question(row) for row in read_measurements()]
-    return [
-        _Row(one, machine(one.selector))
-        for one in asked
-        if one.covered and one.kind == "throughput" and one.quantity == "score" and not one.against and one.measurement.value
-        and not one.workload.startswith(("playback", "axpy"))
-    ]  # fmt: skip
+    return [_Row(one, machine(one.selector)) for one in asked if _is_fitted(one)]
+
+
+def _is_fitted(asked: Question) -> bool:
+    is_score = asked.covered and asked.kind == "throughput" and asked.quantity == "score" and not asked.against
+    return is_score and bool(asked.measurement.value) and not asked.workload.startswith(("playback", "axpy"))
 
 
 def _overlay(free: list[Parameter], x: NDArray[np.float64]) -> dict[str, dict[str, float]]:
@@ -239,7 +265,8 @@ def _slowdown(row: _Row) -> float:
     run = simulate(work, built)
     if work.spec.score and work.spec.score.kind == "frames":
         return 1.0 / max(run.delivered, 1e-9) / _nominal(work, built)
-    return sum(one.duration_s for one in run.phases if _counts(work, one.name)) / work.spec.repeat / _nominal(work, built)
+    counted_s = sum(one.duration_s for one in run.phases if _counts(work, one.name))
+    return counted_s / work.spec.repeat / _nominal(work, built)
 
 
 def _counts(work: Workload, phase: str) -> bool:
@@ -274,7 +301,7 @@ def _predict(rows: list[_Row]) -> NDArray[np.float64]:
         else:
             value = score.constant * seconds if score.kind == "time" else score.constant / seconds
         if row.asked.best_of:
-            value *= best_of(row.asked.best_of, float(fits.values("population")["spread"]))
+            value *= best_of(row.asked.best_of, population_spread())
         out[number] = value * row.asked.scale
     return out
 

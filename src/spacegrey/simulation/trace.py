@@ -76,7 +76,7 @@ class Trace:
             )
             for name in self.columns
         ]
-        return pa.table(list(self.columns.values()), schema=pa.schema(fields))
+        return pa.table([pa.array(values) for values in self.columns.values()], schema=pa.schema(fields))
 
 
 def from_rows(rows: NDArray[np.float64]) -> Trace:

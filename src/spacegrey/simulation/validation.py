@@ -15,10 +15,10 @@ from spacegrey.errors import SpacegreyError
 from spacegrey.machine.assembly import machine
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K
 from spacegrey.parts.graphics.laws import peak_tflops
+from spacegrey.simulation.kernel.observe import OBSERVE_S
 from spacegrey.simulation.lowering import licence_ghz
 from spacegrey.simulation.measurements import KINDS, Question, question, read_measurements
 from spacegrey.simulation.run import Run, simulate
-from spacegrey.sourced import Table
 from spacegrey.workload.library import workload
 from spacegrey.workload.spec import ProcessorDemand
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spacegrey.machine.assembly import Machine
+    from spacegrey.sourced import Table
 
 # kind -> (error is stated as, target of the mean absolute error)
 TARGETS: dict[str, tuple[str, float]] = {
@@ -40,6 +41,9 @@ TARGETS: dict[str, tuple[str, float]] = {
     "noise": ("dBA", 1.5),
 }
 COVERAGE_TARGET = 0.9
+
+METER_ROWS = 100
+"""A power meter's highest reading is a mean over about ten seconds. [rows of a trace]"""
 
 ROOM_C, LIMIT_C = 25.0, 94.0
 """Cooling capacity is stated for chips at this temperature in this room. [degC]"""
@@ -188,7 +192,9 @@ def published(run: Run) -> list[Published]:
     configuration = (run.machine.id, run.machine.chosen["processor"], run.machine.chosen["graphics"])
     for measurement in read_measurements():
         asked = question(measurement)
-        if not asked.covered or asked.against or asked.best_of or asked.workload != run.workload.id or measurement.value is None:
+        if not asked.covered or asked.against or asked.best_of:
+            continue
+        if asked.workload != run.workload.id or measurement.value is None:
             continue
         other = machine(asked.selector)
         same_place = other.environment == run.machine.environment
@@ -198,9 +204,15 @@ def published(run: Run) -> list[Published]:
         percent = 100.0 * (predicted / measurement.value - 1.0) if measurement.value else 0.0
         found.append(
             Published(
-                measurement.id, asked.quantity, measurement.unit, measurement.value, predicted, percent,
-                f"{measurement.metric}; {measurement.conditions}", measurement.source,
-            )  # fmt: skip
+                id=measurement.id,
+                quantity=asked.quantity,
+                unit=measurement.unit,
+                measured=measurement.value,
+                predicted=predicted,
+                error_percent=percent,
+                conditions=f"{measurement.metric}; {measurement.conditions}",
+                source=measurement.source,
+            )
         )
     return found
 
@@ -214,11 +226,13 @@ def quantity(run: Run, name: str) -> float:
         return run.duration_s
     column, _, statistic = rest.partition(".")
     if place == "summary":
-        if statistic == "median":
-            return float(np.median(_working(run, column)))
-        return float(getattr(run.summary[column], statistic))
+        median = statistic == "median"
+        return float(np.median(_working(run, column)) if median else getattr(run.summary[column], statistic))
     if place == "trace":
         values = run.trace[column]
+        if statistic == "peak":
+            window = min(METER_ROWS, len(values))
+            return float(np.convolve(values, np.ones(window) / window, mode="valid").max())
         return float({"max": values.max, "mean": values.mean, "min": values.min}[statistic]())
     if place == "rate":
         return _storage_rate_mb_s(run, column)
@@ -293,7 +307,6 @@ class Dip:
     start_s: float
     end_s: float
     clock_ghz: float
-    start_c: float
     end_c: float
 
 
@@ -305,8 +318,8 @@ def dips(run: Run) -> list[Dip]:
     found: list[Dip] = []
     for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
         clock = float(np.median(trace["cpu_clock_ghz"][first : last + 1]))
-        temps = trace["cpu_temp_c"]
-        found.append(Dip(float(trace["time_s"][first]), float(trace["time_s"][last]) + 0.1, clock, float(temps[first]), float(temps[last])))
+        start_s, end_s = float(trace["time_s"][first]), float(trace["time_s"][last]) + OBSERVE_S
+        found.append(Dip(start_s, end_s, clock, float(trace["cpu_temp_c"][last])))
     return found
 
 
@@ -355,4 +368,5 @@ def _error(row: Row) -> float:
     predicted, measured = cast("float", row.predicted), cast("float", row.measured)
     if row.unit == "MHz":
         return abs(predicted - measured) * 1e-3
-    return abs(predicted - measured) if row.kind in _ABSOLUTE else 100.0 * abs(predicted - measured) / abs(measured or 1.0)
+    off = abs(predicted - measured)
+    return off if row.kind in _ABSOLUTE else 100.0 * off / abs(measured or 1.0)

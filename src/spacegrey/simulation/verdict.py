@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 # What would help against each limit; the names are those of kernel.observe.LIMITS.
 REMEDIES = {
-    "processor clock: turbo bin": "a processor with more cores or a higher clock would be faster; cooling would not help",
+    "processor clock: turbo bin": (
+        "a processor with more cores or a higher clock would be faster; cooling would not help"
+    ),
     "processor power limit": "a higher power limit would be faster, if the cooling carries it",
     "processor temperature": "more cooling (faster fans, a cooler room, less dust) would be faster",
     "memory latency": "a processor with more cache or faster memory would be faster; more cores hardly",

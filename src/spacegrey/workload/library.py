@@ -1,6 +1,7 @@
 """The library's loader: workloads by name, or the user's own TOML file.
 
-A workload can be varied where it is named: ``hash-scaling:threads=18``, ``cinebench-r15:repeat=20``, ``spherical-harmonics-forward:size=2047``.
+A workload can be varied where it is named: ``hash-scaling:threads=18``, ``cinebench-r15:repeat=20``,
+``spherical-harmonics-forward:size=2047``.
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ def workload(reference: str) -> Workload:
 
 def vary(original: Workload, variations: str, place: str) -> Workload:
     """Return a workload with what a reference sets after the colon."""
-    spec, phases = original.spec, original.phases
+    spec = original.spec
+    phases: tuple[Phase, ...] = original.phases
     for part in variations.split(","):
         key, _, text = (piece.strip() for piece in part.partition("="))
         if key not in _VARIATIONS:

@@ -26,19 +26,18 @@ PANELS = MappingProxyType({
     "data": (machines, workloads, show, diff, export),
 })  # fmt: skip
 
-HELP = """A working iMac Pro (2017) in software, and a digital twin for workstations like it.
-
-A SELECTOR names a configured machine: a machine of the catalog or the path of your own TOML file, after a colon its
-options, and after a plus sign what is different about the room and the settings.
-
-Every command ends with status 0, with 1 when the answer is no, and with 2 when the input is wrong.
-"""
+HELP = (
+    "A working iMac Pro (2017) in software, and a digital twin for workstations like it.\n\n"
+    "A SELECTOR names a configured machine: a machine of the catalog or the path of your own TOML file, after a colon "
+    "its options, and after a plus sign what is different about the room and the settings.\n\n"
+    "Every command ends with status 0, with 1 when the answer is no, and with 2 when the input is wrong."
+)
 
 EXAMPLES = """
 spacegrey machines imac-pro
-spacegrey run cinebench-r15-loop --on imac-pro:18-core,vega-64,128GB --report run.html
-spacegrey run all-out --on imac-pro+ambient=35C,fan=max,dust=0.3,brightness=0.5
-spacegrey compare xcode-eidolon blender-gpu --on imac-pro --on mac-studio-2022
+spacegrey run cinebench-r15-loop --on imac-pro:18-core --report run.html
+spacegrey run all-out --on imac-pro:18-core,vega-64+ambient=35C,fan=max
+spacegrey compare xcode-eidolon --on imac-pro --on mac-studio-2022
 """
 
 app = typer.Typer(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 spacegrey compare cinebench-r15-loop --on imac-pro --on imac-pro+fan=max
-spacegrey compare xcode-eidolon blender-gpu --on imac-pro:18-core --on mac-studio-2022
+spacegrey compare xcode-eidolon blender-gpu --on imac-pro --on mac-mini-m1
 """
 
 
@@ -44,7 +44,7 @@ class Compared:
 
 def compare(
     workloads: Annotated[
-        list[str], typer.Argument(metavar="WORKLOAD...", help="Workloads of the library, or TOML files of your own.")
+        list[str], typer.Argument(metavar="WORKLOAD", help="Workloads of the library, or TOML files of your own.")
     ],
     on: Annotated[
         list[str],
@@ -157,15 +157,14 @@ def _print_row(row: list[Compared]) -> None:
     from spacegrey.interfaces.words import figures, percent
 
     out = console()
-    shown = table(out, "", ">score", ">speed", ">time", ">Wh", ">dBA mean", ">max", ">°C CPU", ">GPU", "limited by")
+    shown = table(out, "", ">score", ">speed", ">time", ">Wh", ">dBA mean", ">max", ">°C CPU", ">GPU")
     best = _best(row)
     for number, (letter, one) in enumerate(zip(_letters(len(row)), row, strict=True)):
         run = one.run
         if run is None:
-            shown.add_row(letter, *["-"] * 8, "refused")
+            shown.add_row(letter, *["-"] * 8)
             continue
         summary = run.summary
-        limit = run.limits[0]
         cells = {
             "score": figures(run.score.value) if run.score else "-",
             "speed": _ratio(one.speed),
@@ -177,11 +176,18 @@ def _print_row(row: list[Compared]) -> None:
             "gpu": f"{summary['gpu_temp_c'].max:.0f}",
         }
         marked = [text + ("*" if number in best[name] else " ") for name, text in cells.items()]
-        shown.add_row(letter, *marked, f"{limit.name.partition(':')[0]} {percent(limit.share)}")
+        shown.add_row(letter, *marked)
     out.print(shown)
     for letter, one in zip(_letters(len(row)), row, strict=True):
-        if one.refusal:
-            out.print(f"{letter} refused: {one.refusal}")
+        if one.run:
+            most = [
+                f"{percent(limit.share)} {limit.name.partition(' for ')[0]}"
+                for limit in one.run.limits
+                if limit.share >= 0.01  # noqa: PLR2004
+            ]
+            out.print(f"{letter}  {', '.join(most)}")
+        else:
+            out.print(f"{letter}  refused: {one.refusal}")
 
 
 def _best(row: list[Compared]) -> dict[str, set[int]]:

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spacegrey.simulation.runfile import SavedRun
+    from spacegrey.interfaces.shown import ShownRun
 
 EXAMPLES = """
 spacegrey diff before.parquet after.parquet
@@ -32,9 +32,9 @@ def diff(
     Ends with status 0 where the results are the same, with 1 where they are not.
     """
     from spacegrey.interfaces.cli.output import write_json
-    from spacegrey.simulation.runfile import load
+    from spacegrey.interfaces.shown import from_file
 
-    left, right = load(a), load(b)
+    left, right = from_file(a), from_file(b)
     found = differences(left, right)
     same = not found["results"] and _same_trace(left, right)
     if as_json:
@@ -45,7 +45,7 @@ def diff(
         raise typer.Exit(1)
 
 
-def differences(left: SavedRun, right: SavedRun) -> dict[str, list[dict[str, Any]]]:
+def differences(left: ShownRun, right: ShownRun) -> dict[str, list[dict[str, Any]]]:
     """Return what differs between two runs: ``inputs``, ``environment`` and ``results``, each a list of name, a, b."""
     parts: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "inputs": lambda record: {key: record[key] for key in ("version", "machine", "workload", "seed", "inputs")},
@@ -83,7 +83,7 @@ def _same(a: object, b: object) -> bool:
     return a == b
 
 
-def _same_trace(left: SavedRun, right: SavedRun) -> bool:
+def _same_trace(left: ShownRun, right: ShownRun) -> bool:
     import numpy as np
 
     if len(left.trace) != len(right.trace):
@@ -93,7 +93,7 @@ def _same_trace(left: SavedRun, right: SavedRun) -> bool:
     )
 
 
-def _print(left: SavedRun, right: SavedRun, found: dict[str, list[dict[str, Any]]], same: bool) -> None:
+def _print(left: ShownRun, right: ShownRun, found: dict[str, list[dict[str, Any]]], same: bool) -> None:
     from spacegrey.interfaces.cli.output import console, table
 
     out = console()

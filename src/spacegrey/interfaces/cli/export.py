@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.runfile import SavedRun
+    from spacegrey.interfaces.shown import ShownRun
 
 EXAMPLES = """
 spacegrey export run.parquet --to csv --out run.csv
@@ -42,12 +42,13 @@ def export(
     """
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.output import writable
-    from spacegrey.simulation.runfile import load, write_whole
+    from spacegrey.interfaces.shown import from_file
+    from spacegrey.simulation.runfile import write_whole
 
     if out is None and to is Format.parquet:
         raise InputError("--to parquet needs --out FILE: a Parquet file cannot go to standard output")
     place = writable(out)
-    content = _content(load(file), to, file)
+    content = _content(from_file(file), to, file)
     if place:
         write_whole(place, lambda beside: beside.write_bytes(content))
     else:
@@ -55,7 +56,7 @@ def export(
         sys.stdout.buffer.flush()
 
 
-def _content(saved: SavedRun, to: Format, file: Path) -> bytes:
+def _content(saved: ShownRun, to: Format, file: Path) -> bytes:
     if to is Format.parquet:
         return file.read_bytes()
     if to is Format.json:

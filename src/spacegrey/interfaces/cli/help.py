@@ -92,7 +92,7 @@ def _format_help(
 
 
 def _usage(error: Any) -> str:  # noqa: ANN401 - click's error
-    said = str(error.format_message()).rstrip(".")
+    said = str(error.format_message()).rstrip(".").replace("Value error, ", "")
     where = error.ctx.command_path if error.ctx else "spacegrey"
     return f"error: {said[:1].lower()}{said[1:]}; see '{where} --help'"
 

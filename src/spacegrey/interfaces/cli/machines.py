@@ -48,7 +48,7 @@ def heads() -> list[dict[str, Any]]:
     """
     folder = Path(spacegrey.__file__).parent / "catalog" / "machines"
     found: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         data = _read(path)
         head = data["machine"]
         day = head.get("on_sale") or head.get("announced")

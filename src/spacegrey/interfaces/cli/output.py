@@ -62,7 +62,8 @@ def table(out: Console, *columns: str, title: str | None = None) -> Table:
         title=Text(title, style="bold") if title else None,
         title_justify="left",
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        show_edge=False,
+        padding=(0, 1 if out.is_terminal else 2, 0, 0),
         header_style="bold" if out.is_terminal else "",
     )
     for head in columns:
@@ -138,7 +139,9 @@ def writable(path: Path | None) -> Path | None:
 class Update(Protocol):
     """Moves a progress bar: the share that is done, and a note."""
 
-    def __call__(self, share: float, /, note: str = "") -> None: ...
+    def __call__(self, share: float, /, note: str = "") -> None:
+        """Move the bar."""
+        ...
 
 
 @contextmanager

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 spacegrey run cinebench-r15-loop --on imac-pro
-spacegrey run all-out --on imac-pro:18-core,vega-64+ambient=35C --report hot.html
+spacegrey run all-out --on imac-pro:18-core+ambient=35C --report hot.html
 spacegrey run my-job.toml --on my-machine.toml --save job.parquet --json
 """
 

@@ -91,16 +91,16 @@ def _print(found: Validation, rows: list[Row], kind: str | None) -> None:
 
 def _print_rows(kind: str, rows: list[Row]) -> None:
     from spacegrey.interfaces.cli.output import console, table
-    from spacegrey.interfaces.words import figures
+    from spacegrey.interfaces.words import error, figures
 
     if not rows:
         return
     out = console()
     out.print()
-    listed = table(out, "row", f"{kind}: machine, workload, quantity", ">measured", "", ">predicted", ">error")
+    listed = table(out, "row", f"{kind}: machine workload quantity", ">measured", "", ">predicted", ">error")
     for row in sorted(rows, key=lambda row: -abs(row.error_percent or 0.0)):
-        what = ", ".join(part for part in (row.selector, row.workload, row.quantity) if part)
+        what = " ".join(part for part in (row.selector, row.workload, row.quantity.removeprefix("summary.")) if part)
         predicted, measured = (figures(value) if value is not None else "-" for value in (row.predicted, row.measured))
-        error = f"{row.error_percent:+.1f} %" if row.error_percent is not None else "-"
-        listed.add_row(row.id, what, measured, row.unit.replace("degC", "°C"), predicted, error)
+        off = "-" if row.error_percent is None else error(row.error_percent)
+        listed.add_row(row.id, what, measured, row.unit.replace("degC", "°C"), predicted, off)
     out.print(listed)

@@ -10,7 +10,7 @@ import numpy as np
 from rich.text import Text
 
 from spacegrey.interfaces.cli.output import bar, console, sparkline, table
-from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, figures, percent, surroundings
+from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, error, figures, percent, surroundings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,7 +131,7 @@ def _print_published(out: Console, published: list[dict[str, Any]]) -> None:
     shown = table(out, "published", ">measured", ">predicted", "", ">error")
     for row in published:
         seen = row["predicted"] is not None
-        predicted = (figures(row["predicted"]), f"{row['error_percent']:+.1f} %") if seen else ("not seen", "-")
+        predicted = (figures(row["predicted"]), error(row["error_percent"])) if seen else ("not seen", "-")
         numbers = (figures(row["measured"]), predicted[0], row["unit"].replace("degC", "°C"), predicted[1])
         shown.add_row(f"{row['conditions']} ({row['id']})", *numbers)
     out.print(shown)

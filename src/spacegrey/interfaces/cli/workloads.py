@@ -51,7 +51,7 @@ def heads() -> list[dict[str, Any]]:
     """Return the head data of every workload of the library, read with tomllib alone."""
     folder = Path(spacegrey.__file__).parent / "catalog" / "workloads"
     found: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         head = tomllib.loads(path.read_text(encoding="utf-8"))["workload"]
         score = head.get("score")
         found.append(

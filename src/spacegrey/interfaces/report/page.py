@@ -11,7 +11,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from spacegrey.interfaces.report.plots import plot_data
-from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, figures, percent, surroundings
+from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, error, figures, percent, surroundings
 from spacegrey.simulation.kernel.observe import LIMITS
 from spacegrey.sourced import sources
 
@@ -203,7 +203,7 @@ def _measured(published: list[dict[str, Any]]) -> str:
                 escape(row["unit"]).replace("degC", "°C"),
                 figures(row["measured"]),
                 figures(row["predicted"]) if seen else "not seen",
-                f"{row['error_percent']:+.1f} %" if seen else "",
+                error(row["error_percent"]) if seen else "",
             )
         )
     table = _table(["published measurement", "unit", ">measured", ">predicted", ">error"], rows)

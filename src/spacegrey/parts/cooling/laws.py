@@ -97,15 +97,17 @@ def filtered(previous: float, value: float, step_s: float, time_constant_s: floa
 
 
 @law
-def integral_rpm(integral: float, error_k: float, gain: float, step_s: float, span_rpm: float) -> float:
+def integral_rpm(integral: float, drift_rpm_per_s: float, step_s: float, span_rpm: float) -> float:
     """Return the integral part of a fan loop in the next step, held between 0 and the span of the fan.
 
     Examples
     --------
-    >>> integral_rpm(10.0, -100.0, 1.0, 1.0, 1500.0)
+    >>> integral_rpm(10.0, -100.0, 1.0, 1500.0)
     0.0
+    >>> integral_rpm(10.0, 5.0, 1.0, 1500.0)
+    15.0
     """
-    x = integral + gain * error_k * step_s
+    x = integral + drift_rpm_per_s * step_s
     x = 0.0 if x < 0.0 else x
     return span_rpm if x > span_rpm else x
 

@@ -90,6 +90,9 @@ class Controller(Spec):
     filter_s: Positive = Field(description="time constant of the temperature filter before the loops")
     gain_rpm_per_k: NotNegative
     integral_rpm_per_k_s: NotNegative
+    throttle_rpm_per_ghz_s: NotNegative = Field(
+        default=40.0, description="rise of the fan for each GHz that the trip takes off beyond half of its first cut"
+    )
     slew_rpm_per_s: Positive
     trip_c: Positive = Field(description="the processor's clock is cut above it")
     release_c: Positive = Field(description="and given back below it")
@@ -112,6 +115,9 @@ class Cooling(Spec):
     conductances: Conductances
     fans: Fans
     controller: Controller
+    die_mm2: Positive | None = Field(
+        default=None, description="die that cpu_junction_spreader is stated for; a larger one passes more heat"
+    )
     flow_exponent: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="of convection with flow; 0.8 is turbulent"
+        default=0.8, description="of convection with flow; 0.8 is turbulent"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -24,14 +25,14 @@ class GraphicsArchitecture(Spec):
     efficiency_compute: Positive = Field(description="GPU renderers and other FP32 compute (Cycles)")
     efficiency_raster: Positive = Field(description="games and real-time 3D")
     bandwidth_efficiency: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="reachable share of the memory's peak"
+        default=0.8, description="reachable share of the memory's peak"
     )
     flops_per_lane_cycle: Positive = Field(default=2.0, description="one fused multiply-add per lane and clock")
     fp16_ratio: Positive = Field(description="FP16 rate over FP32 rate")
 
 
 class MediaEngine(Spec):
-    """Fixed-function video: what it decodes and encodes, in pixels per second. An absent codec is done by the processor."""
+    """Fixed-function video, in pixels per second; what it has no codec for, the processor does."""
 
     decode_mpixel_s: dict[str, Positive] = Field(default_factory=dict, description="codec to 10^6 pixels per second")
     encode_mpixel_s: dict[str, Positive] = Field(default_factory=dict, description="codec to 10^6 pixels per second")
@@ -44,7 +45,7 @@ class Graphics(Spec):
     name: str
     architecture: str
     count: Annotated[int, Field(ge=1, le=4)] = Field(
-        1, description="equal processors; software of this library uses one for display"
+        default=1, description="equal processors; software of this library uses one for display"
     )
     lanes: Annotated[int, Field(ge=1)] = Field(description="FP32 lanes (shaders)")
     dpm_states: list[tuple[Positive, Positive]] = Field(
@@ -66,6 +67,6 @@ class Graphics(Spec):
     @model_validator(mode="after")
     def _rising(self) -> Graphics:
         points = self.dpm_states
-        if any(b[0] <= a[0] or b[1] < a[1] for a, b in zip(points, points[1:], strict=False)):
+        if any(b[0] <= a[0] or b[1] < a[1] for a, b in pairwise(points)):
             raise ValueError("dpm_states must rise in MHz and not fall in mV")
         return self

@@ -18,6 +18,8 @@ class Ports(Spec):
     thunderbolt_gbit_s: NotNegative = 0.0
     usb_a: Annotated[int, Field(ge=0)] = 0
     usb_a_gbit_s: NotNegative = Field(default=0.0, description="signalling rate")
-    ethernet_gbit_s: list[float] = Field(default_factory=list[float], description="rates that the Ethernet port negotiates")
+    ethernet_gbit_s: list[float] = Field(
+        default_factory=list[float], description="rates that the Ethernet port negotiates"
+    )
     wifi_gbit_s: NotNegative = Field(default=0.0, description="best link rate")
     sd_reader: bool = False

@@ -22,6 +22,6 @@ class PowerSupply(Spec):
     resistive_loss_per_w: NotNegative = Field(description="loss in W is this times the square of the load in W")
     board_w: NotNegative = Field(description="chipset, security chip, network, Thunderbolt and sound, always on")
     regulator_loss: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.1, description="of the processor's and graphics' own supply"
+        default=0.1, description="of the processor's and graphics' own supply"
     )
     port_budget_w: NotNegative = Field(default=0.0, description="what the ports may give to devices")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -36,7 +37,7 @@ class Microarchitecture(Spec):
         default=1.0, description="scalar and short-vector floating point, per clock, Skylake-SP = 1"
     )
     rate_vector: Positive = Field(
-        1.0, description="wide-vector code with the best licence the chip has, Skylake-SP = 1"
+        default=1.0, description="wide-vector code with the best licence the chip has, Skylake-SP = 1"
     )
     smt_gain: NotNegative = Field(
         default=0.0, description="extra work of a core's second thread, as a share of the first's"
@@ -49,10 +50,10 @@ class Microarchitecture(Spec):
     voltage_curve: list[tuple[Positive, Positive]] = Field(min_length=3, description="[GHz, V] points, rising")
     core_capacitance_nf: Positive = Field(description="effective switched capacitance of a busy core; W = nF V^2 GHz")
     vector_activity: Positive = Field(
-        1.2, description="switched capacitance of wide-vector code over that of ordinary code"
+        default=1.2, description="switched capacitance of wide-vector code over that of ordinary code"
     )
     idle_activity: NotNegative = Field(
-        0.04, description="share of a busy core's dynamic power that a halted core keeps"
+        default=0.04, description="share of a busy core's dynamic power that a halted core keeps"
     )
     uncore_base_w: NotNegative
     uncore_per_core_w: NotNegative
@@ -62,7 +63,7 @@ class Microarchitecture(Spec):
     @model_validator(mode="after")
     def _rising(self) -> Microarchitecture:
         points = self.voltage_curve
-        if any(b[0] <= a[0] or b[1] < a[1] for a, b in zip(points, points[1:], strict=False)):
+        if any(b[0] <= a[0] or b[1] < a[1] for a, b in pairwise(points)):
             raise ValueError("voltage_curve must rise in GHz and not fall in V")
         return self
 
@@ -88,6 +89,7 @@ class Processor(Spec):
     pl2_w: Positive = Field(description="short-term package power limit")
     tau_s: Positive = Field(default=28.0, description="time constant of the moving average that PL1 limits")
     tj_max_c: Positive
+    die_mm2: Positive | None = Field(default=None, description="area of the die that the heat leaves")
     memory_channels: Annotated[int, Field(ge=1, le=12)]
     memory_latency_ns: Positive = Field(description="idle load-to-use latency of a random access far beyond the caches")
     capacity_memory_gib: Positive = Field(default=1024.0, description="most memory the part can address")

@@ -24,7 +24,7 @@ class Storage(Spec):
     write_gb_s_per_tb: Positive = Field(description="flash write rate per TB of capacity, below the ceiling")
     latency_us: Positive = Field(description="of a 4 KiB read at queue depth 1")
     cache_share: NotNegative = Field(
-        0.0, description="share of the capacity that takes writes at full rate before folding"
+        default=0.0, description="share of the capacity that takes writes at full rate before folding"
     )
     folded_write_ratio: Positive = Field(
         default=1.0, description="write rate after the cache is full, over the rate before"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from spacegrey.simulation.kernel.network import LINKS, NODES, STREAM, TO_AMBIENT, follows_flow
 
-HEAD = '''"""Written by generate.py from network.py: do not edit. Straight-line factors and solve of the thermal network."""
+HEAD = '''"""Written by generate.py: do not edit. Straight-line factors and solve of the thermal network."""
 
 # ruff: noqa
 # fmt: off

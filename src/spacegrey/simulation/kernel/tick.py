@@ -270,8 +270,12 @@ def fan_step(m: NDArray[np.float64], lane: int, w: int) -> None:
     least = m[at.FAN_MIN * w + lane]
     span = m[at.FAN_MAX * w + lane] - least
     gain = m[at.GAIN * w + lane]
-    cpu_rpm = integral_rpm(m[at.INTEGRAL_CPU_RPM * w + lane], cpu_error, m[at.INTEGRAL_GAIN * w + lane], h, span)
-    gpu_rpm = integral_rpm(m[at.INTEGRAL_GPU_RPM * w + lane], gpu_error, m[at.INTEGRAL_GAIN * w + lane], h, span)
+    slow_gain = m[at.INTEGRAL_GAIN * w + lane]
+    # A trip that holds for more than half of the time asks for more air until it does not.
+    tripped = m[at.TRIP_CUT_GHZ * w + lane] - 0.5 * m[at.TRIP_STEP_GHZ * w + lane]
+    cpu_drift = slow_gain * cpu_error + m[at.THROTTLE_GAIN * w + lane] * tripped
+    cpu_rpm = integral_rpm(m[at.INTEGRAL_CPU_RPM * w + lane], cpu_drift, h, span)
+    gpu_rpm = integral_rpm(m[at.INTEGRAL_GPU_RPM * w + lane], slow_gain * gpu_error, h, span)
     m[at.INTEGRAL_CPU_RPM * w + lane] = cpu_rpm
     m[at.INTEGRAL_GPU_RPM * w + lane] = gpu_rpm
     wanted = least + max(cpu_rpm + gain * cpu_error, gpu_rpm + gain * gpu_error, 0.0)

@@ -1,0 +1,76 @@
+"""The compiler changes nothing but the speed, and never hands out code of yesterday's laws."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spacegrey
+from spacegrey import jit
+
+ROOT = Path(spacegrey.__file__).parent
+PLAIN_RUN = """
+import json
+from spacegrey.machine.assembly import machine
+from spacegrey.simulation.run import simulate
+from spacegrey.workload.library import workload
+run = simulate(workload("disk-sequential"), machine("imac-pro"))
+print(json.dumps({
+    "duration_s": run.duration_s, "energy_wh": run.energy_wh, "peak": run.peak_cpu_temp_c,
+    "end": {name: float(column[-1]) for name, column in run.trace.columns.items()},
+}))
+"""
+
+
+def test_compiled_code_agrees_with_plain_python(run_of, tmp_path):
+    plain = subprocess.run(
+        [sys.executable, "-c", PLAIN_RUN],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1", "SPACEGREY_CACHE": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found, run = json.loads(plain.stdout), run_of("disk-sequential", "imac-pro")
+    assert not list(tmp_path.rglob("*.nbc"))  # it really was not compiled
+    assert found["duration_s"] == pytest.approx(run.duration_s, rel=1e-9)
+    assert found["energy_wh"] == pytest.approx(run.energy_wh, rel=1e-9)
+    assert found["peak"] == pytest.approx(run.peak_cpu_temp_c, rel=1e-9)
+    for name, column in run.trace.columns.items():
+        assert found["end"][name] == pytest.approx(column[-1], rel=1e-9, abs=1e-9), name
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """Return a copy of the sources that the cache folder's name is made from."""
+    package = tmp_path / "spacegrey"
+    for path in [ROOT / "jit.py", *ROOT.glob("parts/*/laws.py"), *ROOT.glob("simulation/kernel/*.py")]:
+        target = package / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    monkeypatch.setattr(jit, "__file__", str(package / "jit.py"))
+    return package
+
+
+def test_equal_sources_share_compiled_code(copied, monkeypatch):
+    beside = jit.cache_folder()
+    monkeypatch.undo()
+    assert beside == jit.cache_folder()
+    assert copied.is_dir()
+
+
+@pytest.mark.parametrize("changed", ["parts/cooling/laws.py", "simulation/kernel/tick.py", "jit.py"])
+def test_a_changed_law_is_compiled_anew(copied, changed):
+    before = jit.cache_folder()
+    with (copied / changed).open("a", encoding="utf-8") as file:
+        file.write("\nCHANGED = 1\n")
+    assert jit.cache_folder() != before
+
+
+def test_the_cache_lies_where_the_user_wants_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPACEGREY_CACHE", str(tmp_path))
+    assert jit.cache_folder().parent.parent == tmp_path
+    assert not jit.is_compiled()
