@@ -34,7 +34,7 @@ def main() -> int:
     rows = [row for row in found.rows if row.kind in TARGETS]
     regions = {
         "summary": _summary(found.summary["kinds"], rows, in_fit),
-        "counts": _counts(found.summary, len(found.rows)),
+        "counts": _counts(found.summary, found.rows),
         "fits": _fits(),
         "thermal": _thermal(),
         "sizes": _sizes(rows, in_fit),
@@ -87,12 +87,14 @@ def _summary(kinds: dict[str, dict[str, float]], rows: list[Row], in_fit: set[st
     )
 
 
-def _counts(summary: dict[str, float], rows: int) -> str:
+def _counts(summary: dict[str, float], rows: list[Row]) -> str:
+    silent = [row.id for row in rows if row.covered and row.kind in TARGETS and _error(row) is None]
+    unseen = f" What {', '.join(silent)} measured did not occur in the run: no error, and in no mean." if silent else ""
     return (
-        f"The file holds {rows} rows. {summary['rows']:.0f} of them speak of speed, clocks, heat, fans, noise, power, "
-        f"storage or memory; {summary['covered']:.0f} of these ({100 * summary['coverage']:.0f} %) are covered. "
+        f"The file holds {len(rows)} rows. {summary['rows']:.0f} of them speak of speed, clocks, heat, fans, noise, "
+        f"power, storage or memory; {summary['covered']:.0f} of these ({100 * summary['coverage']:.0f} %) are covered. "
         f"The fits have {summary['parameters_fitted']:.0f} parameters and use {summary['rows_used_in_fits']:.0f} rows "
-        "or targets."
+        f"or targets.{unseen}"
     )
 
 
@@ -109,6 +111,8 @@ def _thermal() -> str:
     lines = [
         (one["name"], one["published"], f"{one['fitted']:.4g}") for one in record.get("fit", {}).get("targets", [])
     ]
+    if not lines:
+        return "No such fit is stored now: the numbers of the data sheet stand."
     return table(["of the published test", "published", "fitted"], lines, right="bc")
 
 

@@ -20,7 +20,7 @@ BUSY = 0.5
 
 run = simulate(workload("cinebench-r15-loop"), machine("imac-pro"))
 trace = run.trace
-seconds, temperature = trace["time_s"], trace["cpu_temp_c"]
+seconds, temperature, fans = trace["time_s"], trace["cpu_temp_c"], trace["fan_rpm"]
 
 seen = dips(run)
 print(f"{len(seen)} dips, hottest {run.peak_cpu_temp_c:.1f} °C")
@@ -38,7 +38,7 @@ clock = np.where(trace["cpu_busy"] > BUSY, trace["cpu_clock_ghz"], np.nan)
 def draw(rows: slice | np.ndarray, height: float) -> None:
     """Draw clock, temperature and fans of some rows, with the published values dashed."""
     figure, axes = plt.subplots(3, 1, figsize=(8, height), sharex=True, layout="constrained")
-    series = ((clock, "clock in GHz"), (temperature, "processor in °C"), (trace["fan_rpm"], "fans in rpm"))
+    series = ((clock, "clock in GHz"), (temperature, "processor in °C"), (fans, "fans in rpm"))
     published = ((FULL_GHZ, DIP_GHZ), (TRIP_C, RELEASE_C), ())
     for axis, (values, label), lines in zip(axes, series, published, strict=True):
         axis.plot(seconds[rows], values[rows], linewidth=0.9)

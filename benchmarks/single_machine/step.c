@@ -20,10 +20,13 @@ static inline double filtered(double before, double value, double step_s, double
     return (before * time_constant_s + value * step_s) / (time_constant_s + step_s);
 }
 
-/* Taylor polynomial of degree 8 in x/4, to the fourth power. */
+/* Taylor polynomial of degree 11 in x/4, to the fourth power. */
 static inline double exponential(double x) {
     double y = 0.25 * x;
-    double p = y * (1.0 / 40320) + 1.0 / 5040;
+    double p = y * (1.0 / 39916800) + 1.0 / 3628800;
+    p = p * y + 1.0 / 362880;
+    p = p * y + 1.0 / 40320;
+    p = p * y + 1.0 / 5040;
     p = p * y + 1.0 / 720;
     p = p * y + 1.0 / 120;
     p = p * y + 1.0 / 24;
@@ -147,6 +150,7 @@ static inline void tick(double *m) {
     m[GPU_J] += gpu_w * counted_s;
     m[PEAK_CPU_K] = most(m[PEAK_CPU_K], t[T_CPU_JUNCTION]);
     m[PEAK_GPU_K] = most(m[PEAK_GPU_K], t[T_GPU_JUNCTION]);
+    m[SHARE] = share;
 
     /* For the recorder. */
     double running_s = serial_s + parallel_s;
@@ -253,7 +257,7 @@ static void end_phase(double *m, const double *phases, int64_t count, double *en
     int64_t number = (int64_t)m[PHASE];
     m[CARRY_S] = (m[PROGRESS] - 1.0) / m[STEP_PROGRESS] * m[SPAN_S];
     ends[number] = m[TIME_S] - m[CARRY_S];
-    m[DELIVERED] -= m[PROGRESS] - 1.0;
+    m[DELIVERED] -= (m[PROGRESS] - 1.0) * (m[Q_REALTIME] > 0.5 ? m[Q_PACE_S] * m[SHARE] : 1.0);
     if (number + 1 < count) {
         start_phase(m, phases, number + 1);
         return;

@@ -1,6 +1,6 @@
 """The one place that knows the compiler.
 
-`law` marks a pure function on floats: plain Python when called from Python, compiled when called from a kernel.
+`law` marks a pure function on floats: plain Python when called from Python, compiled into the kernel that calls it.
 `kernel` marks a loop over laws: compiled, and kept on disk for the next process.
 """
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numba
 from numba import config
-from numba.extending import register_jitable
+from numba.core import types
+from numba.extending import intrinsic, overload, register_jitable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,9 @@ FASTMATH = {"contract", "arcp", "nsz"}
 
 def law(function: Callable[P, R]) -> Callable[P, R]:
     """Mark a pure function on floats as a law of physics that kernels may call."""
-    marked: Callable[P, R] = register_jitable(fastmath=FASTMATH, error_model="numpy")(function)
+    # Inlined, so that the width of the lanes is a constant in every law; as calls the laws are a quarter slower.
+    options: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy", "forceinline": True}
+    marked: Callable[P, R] = register_jitable(**options)(function)
     return marked
 
 
@@ -37,6 +40,33 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     options: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     compiled: Callable[P, R] = numba.njit(**options)(function)
     return compiled
+
+
+def choose(condition: bool, yes: float, no: float) -> float:  # noqa: FBT001 - as the compiler's select
+    """Return one of two floats, both already worked out: a choice and not a branch, so that lanes can differ.
+
+    Examples
+    --------
+    >>> choose(2.0 > 1.0, 10.0, 20.0)
+    10.0
+    """
+    return yes if condition else no
+
+
+@intrinsic
+def _select(_typing: Any, _condition: Any, _yes: Any, _no: Any) -> Any:  # noqa: ANN401 - numba's own types
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        return builder.select(*arguments)
+
+    return types.float64(types.boolean, types.float64, types.float64), generate
+
+
+@overload(choose, jit_options={"forceinline": True})
+def _choose(condition: Any, yes: Any, no: Any) -> Any:  # noqa: ANN401, ARG001
+    def chosen(condition: Any, yes: Any, no: Any) -> Any:  # noqa: ANN401
+        return _select(condition, yes, no)  # pyright: ignore[reportCallIssue] - numba gives the typing context
+
+    return chosen
 
 
 def _fingerprint() -> str:
@@ -71,7 +101,7 @@ def exponential(x: float) -> float:
     Parameters
     ----------
     x : float
-        Within [-2.5, 2.5]; the relative error there is below 1e-9.
+        Within [-2.5, 2.5]; the relative error there is below 1e-6.
 
     Returns
     -------
@@ -80,7 +110,7 @@ def exponential(x: float) -> float:
 
     Notes
     -----
-    Taylor polynomial of degree 8 in x/4, then to the fourth power. Status: reference.
+    Taylor polynomial of degree 11 in x/4, then to the fourth power. Status: reference.
 
     Examples
     --------
@@ -88,7 +118,10 @@ def exponential(x: float) -> float:
     2.718281828
     """
     y = 0.25 * x
-    p = y * (1 / 40320) + 1 / 5040
+    p = y * (1 / 39916800) + 1 / 3628800
+    p = p * y + 1 / 362880
+    p = p * y + 1 / 40320
+    p = p * y + 1 / 5040
     p = p * y + 1 / 720
     p = p * y + 1 / 120
     p = p * y + 1 / 24

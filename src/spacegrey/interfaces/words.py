@@ -34,7 +34,7 @@ QUANTITIES = {
 
 STATUS = {
     "reference": "as data sheets and standards state it",
-    "calibrated": "fitted to published measurements, and checked against others",
+    "calibrated": "fitted to published measurements of this machine or its kind",
     "illustrative": "plausible, but not checked against measurements",
 }
 

@@ -131,7 +131,8 @@ def read_machine(reference: str) -> MachineFile:
     if "machine" not in data:
         raise InputError(f"{document.place()}: [machine] is missing; a machine has: {', '.join(sorted(_MACHINE_KEYS))}")
     spec = read_spec(MachineSpec, data["machine"], document, ["machine"])
-    return MachineFile(document.path.stem, spec, _options(data, document), document, own)
+    ident = document.path.stem if document.path.parent == CATALOG / "machines" else str(document.path)
+    return MachineFile(ident, spec, _options(data, document), document, own)
 
 
 def _options(data: Table, document: Document) -> dict[str, Option]:
@@ -162,7 +163,10 @@ def _extended(reference: str, seen: tuple[str, ...]) -> tuple[Document, Table]:
         if reference not in machine_ids():
             raise unknown("machine", reference, machine_ids())
         path = CATALOG / "machines" / f"{reference}.toml"
-    identity = str(path.resolve())
+    try:
+        identity = str(path.resolve())
+    except (OSError, ValueError):
+        raise InputError(f"{reference!r} is not a path") from None
     if identity in seen:
         circle = " -> ".join(Path(one).stem for one in (*seen, identity))
         raise InputError(f"{path.name}: extends itself: {circle}")

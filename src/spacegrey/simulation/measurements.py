@@ -155,6 +155,14 @@ def question(row: Measurement) -> Question:
     )
 
 
+def may_ask(row: Measurement, workload: str, machine: str) -> bool:
+    """Tell quickly whether a row can be about a workload on a machine; `question` decides."""
+    matching = next(((rule, found) for rule in _rules() if (found := rule.match(row)) is not None), None)
+    if matching is None or str(matching[0].fields.get("workload", "")).format_map(_Words(matching[1])) != workload:
+        return False
+    return any(pattern.search(row.machine) and machine in candidates for pattern, candidates in _machine_rules())
+
+
 class _Words(dict[str, str]):
     """Words of a rule's pattern; one that did not occur is empty."""
 

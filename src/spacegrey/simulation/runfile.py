@@ -15,7 +15,7 @@ from spacegrey.errors import InputError
 from spacegrey.simulation.trace import COLUMNS, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from spacegrey.simulation.run import Run
     from spacegrey.sourced import Spec
@@ -35,6 +35,17 @@ class SavedRun:
 def record(run: Run) -> dict[str, Any]:
     """Return everything of a run but its trace, ready for JSON: stable keys, documented in docs/json.md."""
     machine, workload = run.machine, run.workload
+    sheets: dict[str, Spec | None] = {
+        "processor": machine.processor,
+        "microarchitecture": machine.microarchitecture,
+        "graphics": machine.graphics,
+        "graphics_architecture": machine.graphics_architecture,
+        "memory": machine.memory,
+        "storage": machine.storage,
+        "cooling": machine.cooling,
+        "supply": machine.supply,
+        "panel": machine.panel,
+    }
     return {
         "format": FORMAT,
         "version": run.version,
@@ -57,17 +68,14 @@ def record(run: Run) -> dict[str, Any]:
             "brightness": machine.environment.brightness,
             "dust": machine.environment.dust,
             "fan": _fan(machine.environment.fan),
+            "overclock_ghz": machine.environment.overclock_ghz,
         },
         "inputs": {
             "choices": machine.chosen,
-            "processor": machine.processor.model_dump(mode="json", exclude={"source", "assumed"}),
-            "microarchitecture": machine.microarchitecture.model_dump(mode="json", exclude={"source", "assumed"}),
-            "graphics": machine.graphics.model_dump(mode="json", exclude={"source", "assumed"}),
             "memory_gib": machine.memory_gib,
             "storage_tb": machine.storage_tb,
-            "cooling": machine.cooling.model_dump(mode="json", exclude={"source", "assumed"}),
-            "supply": machine.supply.model_dump(mode="json", exclude={"source", "assumed"}),
-            "workload": workload.spec.model_dump(mode="json", exclude={"source", "assumed"}),
+            **{name: _sheet(sheet) for name, sheet in sheets.items() if sheet is not None},
+            "workload": _sheet(workload.spec),
             "phases": [
                 phase.model_dump(mode="json", exclude_defaults=True, exclude={"source", "assumed"})
                 for phase in workload.phases
@@ -76,6 +84,10 @@ def record(run: Run) -> dict[str, Any]:
         "sources": sources_used(run),
         "seed": None,
     }
+
+
+def _sheet(sheet: Spec) -> dict[str, Any]:
+    return sheet.model_dump(mode="json", exclude={"source", "assumed"})
 
 
 def sources_used(run: Run) -> list[str]:
@@ -90,8 +102,17 @@ def sources_used(run: Run) -> list[str]:
     return sorted({key for sheet in sheets for key in sheet.source.values()})
 
 
-def save(run: Run, path: Path) -> None:
+def save(run: Run, path: Path, published: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write a run; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    run : Run
+        What to write.
+    path : Path
+        Where to.
+    published : sequence of mapping, optional
+        Measurements of the same test, kept in the record under ``published``.
 
     Raises
     ------
@@ -101,7 +122,8 @@ def save(run: Run, path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = run.trace.to_arrow()
-    metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(record(run), allow_nan=False).encode()}
+    kept = {**record(run), **({"published": list(published)} if published else {})}
+    metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(kept, allow_nan=False).encode()}
     write_whole(
         path, lambda beside: pq.write_table(table.replace_schema_metadata(metadata), beside, compression="zstd")
     )

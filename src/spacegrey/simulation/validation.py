@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from spacegrey import fits
-from spacegrey.errors import SpacegreyError
+from spacegrey.errors import Refusal, SpacegreyError
 from spacegrey.machine.assembly import machine
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K
 from spacegrey.parts.graphics.laws import peak_tflops
 from spacegrey.simulation.kernel.observe import OBSERVE_S
 from spacegrey.simulation.lowering import licence_ghz
-from spacegrey.simulation.measurements import KINDS, Question, question, read_measurements
+from spacegrey.simulation.measurements import KINDS, Question, may_ask, question, read_measurements
 from spacegrey.simulation.run import Run, simulate
 from spacegrey.workload.library import workload
 from spacegrey.workload.spec import ProcessorDemand
@@ -127,7 +127,7 @@ def answer(asked: Question) -> Row:
             predicted = predict(asked)
         except SpacegreyError as error:
             reason = str(error)
-    percent = None if predicted is None or not measured else 100.0 * (predicted / measured - 1.0)
+    percent = None if predicted is None or not measured else _percent(predicted, measured, asked.against)
     return Row(
         id=asked.measurement.id,
         selector=asked.selector,
@@ -150,9 +150,21 @@ def predict(asked: Question) -> float:
         value = 100.0 * (value / _value(asked.against, asked.workload, asked.quantity) - 1.0)
     if asked.best_of:
         value *= best_of(asked.best_of, population_spread())
+    return _in_unit(value, asked)
+
+
+def _in_unit(value: float, asked: Question) -> float:
+    """Return a prediction in the unit of its row."""
     if asked.quantity.startswith("rate.") and asked.measurement.unit == "GB/s":
         value *= 1e-3
     return value * asked.scale
+
+
+def _percent(predicted: float, measured: float, against: str) -> float:
+    """Return the error in percent; of the ratio itself where the row says by how many percent one beats another."""
+    if against:
+        return 100.0 * ((100.0 + predicted) / (100.0 + measured) - 1.0)
+    return 100.0 * (predicted / measured - 1.0)
 
 
 def best_of(count: int, spread: float) -> float:
@@ -189,18 +201,21 @@ def population_spread() -> float:
 def published(run: Run) -> list[Published]:
     """Return the published measurements of the very test that a run simulated, on the same machine."""
     found: list[Published] = []
-    configuration = (run.machine.id, run.machine.chosen["processor"], run.machine.chosen["graphics"])
     for measurement in read_measurements():
-        asked = question(measurement)
-        if not asked.covered or asked.against or asked.best_of:
+        if not may_ask(measurement, run.workload.id, run.machine.id):
             continue
-        if asked.workload != run.workload.id or measurement.value is None:
+        asked = question(measurement)
+        if not asked.covered or asked.against or asked.best_of or asked.workload != run.workload.id:
             continue
         other = machine(asked.selector)
-        same_place = other.environment == run.machine.environment
-        if (other.id, other.chosen["processor"], other.chosen["graphics"]) != configuration or not same_place:
+        mine = (run.machine.id, run.machine.chosen, run.machine.environment)
+        same = (other.id, other.chosen, other.environment) == mine
+        if not same or measurement.value is None:
             continue
-        predicted = quantity(run, asked.quantity) * asked.scale
+        try:
+            predicted = _in_unit(quantity(run, asked.quantity), asked)
+        except Refusal:
+            continue
         percent = 100.0 * (predicted / measurement.value - 1.0) if measurement.value else 0.0
         found.append(
             Published(
@@ -218,27 +233,43 @@ def published(run: Run) -> list[Published]:
 
 
 def quantity(run: Run, name: str) -> float:
-    """Return a quantity of a run by its name in ``mapping.toml``."""
+    """Return a quantity of a run by its name in ``mapping.toml``, such as ``summary.fan_rpm.end``."""
     place, _, rest = name.partition(".")
-    if place == "score":
-        return run.score.value if run.score else float("nan")
-    if place == "duration_s":
-        return run.duration_s
     column, _, statistic = rest.partition(".")
-    if place == "summary":
-        median = statistic == "median"
-        return float(np.median(_working(run, column)) if median else getattr(run.summary[column], statistic))
-    if place == "trace":
-        values = run.trace[column]
-        if statistic == "peak":
-            window = min(METER_ROWS, len(values))
-            return float(np.convolve(values, np.ones(window) / window, mode="valid").max())
-        return float({"max": values.max, "mean": values.mean, "min": values.min}[statistic]())
-    if place == "rate":
-        return _storage_rate_mb_s(run, column)
-    if place == "cycle":
-        return _cycle(run, column)
-    raise KeyError(name)
+    readers: dict[str, Callable[[], float]] = {
+        "score": lambda: run.score.value if run.score else math.nan,
+        "duration_s": lambda: run.duration_s,
+        "summary": lambda: _summary_value(run, column, statistic),
+        "trace": lambda: _trace_value(run, column, statistic),
+        "rate": lambda: _storage_rate_mb_s(run, column),
+        "cycle": lambda: _cycle(run, column),
+        "data": lambda: _board_power_w(run) if column == "board_power_w" else _fact(run, column),
+    }
+    return readers[place]()
+
+
+def _summary_value(run: Run, column: str, statistic: str) -> float:
+    if statistic == "median":
+        return float(np.median(_working(run, column)))
+    return float(getattr(run.summary[column], statistic))
+
+
+def _trace_value(run: Run, column: str, statistic: str) -> float:
+    values = run.trace[column]
+    if statistic == "peak":
+        window = min(METER_ROWS, len(values))
+        values = np.convolve(values, np.ones(window) / window, mode="valid")
+    return float(values.mean() if statistic == "mean" else values.max())
+
+
+def _board_power_w(run: Run) -> float:
+    return run.summary["gpu_power_w"].end * (1.0 + run.machine.supply.regulator_loss)
+
+
+def _fact(run: Run, name: str) -> float:
+    if name == "chip_power_w":
+        return run.summary["cpu_power_w"].end + run.summary["gpu_power_w"].end
+    return facts(run.machine)[name]
 
 
 def facts(built: Machine) -> dict[str, float]:
@@ -271,10 +302,6 @@ def _value(selector: str, workload_name: str, name: str) -> float:
     if place == "data" and fact not in {"board_power_w", "chip_power_w"}:
         return facts(machine(selector))[fact]
     run = _run(selector, workload_name)
-    if name == "data.board_power_w":
-        return run.summary["gpu_power_w"].end * (1.0 + run.machine.supply.regulator_loss)
-    if name == "data.chip_power_w":
-        return run.summary["cpu_power_w"].end + run.summary["gpu_power_w"].end
     return quantity(run, name)
 
 
@@ -326,7 +353,7 @@ def dips(run: Run) -> list[Dip]:
 def _cycle(run: Run, name: str) -> float:
     seen = dips(run)
     if not seen:
-        return float("nan")
+        raise Refusal(f"{run.workload.id} on {run.machine.selector}: the clock never dips, so there is no cycle")
     if name == "dip_clock_ghz":
         return float(np.median([dip.clock_ghz for dip in seen]))
     if name == "release_c":

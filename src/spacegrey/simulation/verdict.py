@@ -36,12 +36,12 @@ def verdict(machine: Machine, summary: dict[str, Range], limits: tuple[Limit, ..
         sentences.append("Nothing limits this work: the machine waits for it.")
     else:
         top = working[0]
-        sentences.append(f"Limited by {_plain(top.name)} in {top.share:.0%} of the time: {REMEDIES[top.name]}.")
-        rest = [f"{_plain(limit.name)} ({limit.share:.1%})" for limit in working[1:4] if limit.share >= 0.001]  # noqa: PLR2004
+        sentences.append(f"Limited by {_plain(top.name)} in {100 * top.share:.0f} % of the time: {REMEDIES[top.name]}.")
+        rest = [f"{_plain(limit.name)} ({100 * limit.share:.1f} %)" for limit in working[1:4] if limit.share >= 0.001]  # noqa: PLR2004
         if rest:
             sentences.append(f"Then by {', '.join(rest)}.")
     if delivered < 0.9995:  # noqa: PLR2004
-        sentences.append(f"It keeps only {delivered:.1%} of the pace: the rest is dropped.")
+        sentences.append(f"It keeps only {100 * delivered:.1f} % of the pace: the rest is dropped.")
     temp, rpm, noise = summary["cpu_temp_c"], summary["fan_rpm"], summary["noise_dba"]
     fans = machine.cooling.fans
     heard = f"The processor reaches {temp.max:.0f} °C"

@@ -101,7 +101,7 @@ def vary(original: Workload, variations: str, place: str) -> Workload:
         key, _, text = (piece.strip() for piece in part.partition("="))
         if key not in _VARIATIONS:
             raise unknown("variation", key, _VARIATIONS, f"workload {place!r}")
-        if not text.isdigit() or not 1 <= int(text) <= MAX_PHASES:
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MAX_PHASES:
             raise InputError(f"workload {place!r}: {key} must be a whole number from 1 to {MAX_PHASES}, not {text!r}")
         if key == "repeat":
             spec = spec.model_copy(update={"repeat": int(text)})

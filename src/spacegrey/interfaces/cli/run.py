@@ -47,7 +47,7 @@ def run(
 
     shown = from_run(finished)
     if save_to:
-        runfile.save(finished, save_to)
+        runfile.save(finished, save_to, shown.published)
     if report_to:
         from spacegrey.interfaces.report import page
 

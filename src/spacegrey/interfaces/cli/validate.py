@@ -76,7 +76,9 @@ def _print(found: Validation, rows: list[Row], kind: str | None) -> None:
         covered, target = percent(summary["coverage"] or 0.0), percent(summary["coverage_target"])
         out.print(f"\n{summary['covered']} of {summary['rows']} rows covered: {covered}, target {target}")
         out.print(f"{summary['not_asked']} rows are not about a machine's speed, heat, noise or power")
-        out.print(f"{summary['parameters_fitted']} parameters fitted to {summary['rows_used_in_fits']} of the rows")
+        out.print(
+            f"{summary['parameters_fitted']} parameters were fitted, to {summary['rows_used_in_fits']} published rows"
+        )
     order = [*kinds, *sorted({row.kind for row in rows} - set(kinds))]
     for name in order:
         _print_rows(name, [row for row in rows if row.kind == name and row.covered])

@@ -108,8 +108,8 @@ def integral_rpm(integral: float, drift_rpm_per_s: float, step_s: float, span_rp
     15.0
     """
     x = integral + drift_rpm_per_s * step_s
-    x = 0.0 if x < 0.0 else x
-    return span_rpm if x > span_rpm else x
+    x = max(x, 0.0)
+    return min(x, span_rpm)
 
 
 @law

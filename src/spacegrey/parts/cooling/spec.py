@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -109,7 +109,7 @@ class Cooling(Spec):
     """An enclosure with its cooling."""
 
     name: str
-    status: str = Field(description="reference, calibrated or illustrative")
+    status: Literal["reference", "calibrated", "illustrative"]
     vent: str = Field(description="where the air leaves")
     capacities: Capacities
     conductances: Conductances

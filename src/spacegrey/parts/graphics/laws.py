@@ -77,12 +77,12 @@ def next_level(level: float, power_headroom: float, temp_headroom_k: float, step
     """
     rate = 20.0 * power_headroom
     thermal = 0.5 * temp_headroom_k
-    rate = thermal if thermal < rate else rate
-    rate = 10.0 if rate > 10.0 else rate
-    rate = -10.0 if rate < -10.0 else rate
+    rate = min(rate, thermal)
+    rate = min(rate, 10.0)
+    rate = max(rate, -10.0)
     value = level + rate * step_s
-    value = 0.0 if value < 0.0 else value
-    return top if value > top else value
+    value = max(value, 0.0)
+    return min(value, top)
 
 
 def peak_tflops(lanes: int, clock_mhz: float, flops_per_lane_cycle: float, ratio: float = 1.0) -> float:
@@ -114,5 +114,5 @@ def peak_tflops(lanes: int, clock_mhz: float, flops_per_lane_cycle: float, ratio
 
 @law
 def _unit(x: float) -> float:
-    y = 0.0 if x < 0.0 else x
-    return 1.0 if y > 1.0 else y
+    y = max(x, 0.0)
+    return min(y, 1.0)

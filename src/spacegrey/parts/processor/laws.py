@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spacegrey.jit import exponential, law
+from spacegrey.jit import choose, exponential, law
 
 LEAKAGE_REFERENCE_K = 333.15
 STALL_ACTIVITY = 0.5
@@ -105,8 +105,8 @@ def leakage_power_w(at_reference_w: float, voltage: float, temp_k: float, per_ke
     10.0
     """
     x = per_kelvin * (temp_k - LEAKAGE_REFERENCE_K)
-    x = -2.5 if x < -2.5 else x
-    x = 2.5 if x > 2.5 else x
+    x = max(x, -2.5)
+    x = min(x, 2.5)
     return at_reference_w * voltage * voltage * exponential(x)
 
 
@@ -142,11 +142,11 @@ def power_limited_clock_ghz(
     >>> power_limited_clock_ghz(3.9, -0.5, 0.01, 1.2, 4.2)
     3.75
     """
-    h = 1.0 if headroom > 1.0 else headroom
-    h = -1.0 if h < -1.0 else h
+    h = min(headroom, 1.0)
+    h = max(h, -1.0)
     f = clock_ghz + 30.0 * step_s * h
-    f = lowest_ghz if f < lowest_ghz else f
-    return highest_ghz if f > highest_ghz else f
+    f = max(f, lowest_ghz)
+    return min(f, highest_ghz)
 
 
 @law
@@ -188,9 +188,9 @@ def trip_cut_ghz(
     >>> trip_cut_ghz(0.3, 365.0, 367.15, 365.15, 0.3, 0.01)
     0.0
     """
-    hot = cut_ghz + 0.5 * step_s if cut_ghz > 0.0 else first_ghz
-    held = hot if temp_k >= trip_k else cut_ghz
-    return 0.0 if temp_k < release_k else held
+    hot = choose(cut_ghz > 0.0, cut_ghz + 0.5 * step_s, first_ghz)
+    held = choose(temp_k >= trip_k, hot, cut_ghz)
+    return choose(temp_k < release_k, 0.0, held)
 
 
 @law

@@ -95,5 +95,5 @@ def hot_slowdown(temp_k: float, limit_k: float) -> float:
     1.0
     """
     x = 1.0 + 0.3 * (temp_k - limit_k)
-    x = 1.0 if x < 1.0 else x
-    return 4.0 if x > 4.0 else x
+    x = max(x, 1.0)
+    return min(x, 4.0)

@@ -44,7 +44,10 @@ def end_phase(
     beyond_s = (m[at.PROGRESS * w + lane] - 1.0) / m[at.STEP_PROGRESS * w + lane] * m[at.SPAN_S * w + lane]
     ends[first + number] = m[at.TIME_S * w + lane] - beyond_s
     m[at.CARRY_S * w + lane] = beyond_s
-    m[at.DELIVERED * w + lane] -= m[at.PROGRESS * w + lane] - 1.0
+    # The last step went beyond the end; take back the share of it that it delivered.
+    pace_s = m[at.Q_PACE_S * w + lane]
+    late = m[at.Q_REALTIME * w + lane] > 0.5
+    m[at.DELIVERED * w + lane] -= (m[at.PROGRESS * w + lane] - 1.0) * (pace_s * m[at.SHARE * w + lane] if late else 1.0)
     if number + 1 < count:
         start_phase(m, lane, w, phases, first + number + 1)
         m[at.PHASE * w + lane] = number + 1
@@ -104,29 +107,32 @@ def advance(
         `DONE`, `MORE` (time is over, continue with the same arrays) or `NOT_FINITE`; and rows written to ``trace``.
     """
     w = len(lanes)
+    # The same number, but not known when compiled: a loop of known length would be unrolled before laws are inlined,
+    # and never become vector code.
+    count_of_lanes = first.shape[0]
     row = 0
     for _ in range(seconds):
-        for lane in range(w):
+        for lane in range(count_of_lanes):
             fan_step(m, lane, w)
         for _ in range(OBSERVATIONS_PER_SECOND):
             for _ in range(TICKS_PER_OBSERVATION):
-                for lane in range(w):
+                for lane in range(count_of_lanes):
                     tick(m, lane, w)
-                for lane in range(w):
+                for lane in range(count_of_lanes):
                     if m[at.PROGRESS * w + lane] >= 1.0 and m[at.LIVE * w + lane] > 0.5:
                         end_phase(m, lane, w, phases, first[lane], int(count[lane]), ends)
             if row < trace.shape[0] and (m[at.LIVE * w] > 0.5 or (row == 0 and m[at.OBSERVED_S * w] == 0.0)):
                 observe(m, 0, w)
                 record(m, 0, w, trace[row])
                 row += 1
-                for lane in range(1, w):
+                for lane in range(1, count_of_lanes):
                     observe(m, lane, w)
             else:
-                for lane in range(w):
+                for lane in range(count_of_lanes):
                     observe(m, lane, w)
         live = 0.0
         total = 0.0
-        for lane in range(w):
+        for lane in range(count_of_lanes):
             live += m[at.LIVE * w + lane]
             total += m[at.WALL_J * w + lane] + m[at.T_CPU_JUNCTION * w + lane]
         if not (total < 1e300):

@@ -68,7 +68,10 @@ def source() -> str:
         '    """Put the factors of the matrix at a convection ratio into a lane; the matrix is A in A T_new = b."""',
         *_conductances(),
     ]
-    steps, forward, backward = list[str](), list[str](), list[str]()
+    steps = list[str]()
+    forward: dict[int, list[tuple[int, int]]] = {k: [] for k in order}  # for each node: factors and what they multiply
+    backward: dict[int, list[tuple[int, int]]] = {k: [] for k in order}
+    scales = dict[int, int]()
     filled, kept = set(places), 0
     for k in order:
         later = order[order.index(k) + 1 :]
@@ -76,19 +79,17 @@ def source() -> str:
         columns = [j for j in later if (k, j) in filled]
         steps.append(f"    r{k} = 1.0 / a{k}_{k}")
         steps.append(f"    m[(at.FACTORS + {kept}) * w + lane] = r{k}")
-        scale = kept
+        scales[k] = kept
         kept += 1
         for i in rows:
             steps.append(f"    e{i}_{k} = a{i}_{k} * r{k}")
             steps.append(f"    m[(at.FACTORS + {kept}) * w + lane] = e{i}_{k}")
-            forward.append(f"    x{i} -= m[(at.FACTORS + {kept}) * w + lane] * x{k}")
+            forward[i].append((kept, k))
             kept += 1
-        back = f"    x{k} = x{k} * m[(at.FACTORS + {scale}) * w + lane]"
         for j in columns:
             steps.append(f"    m[(at.FACTORS + {kept}) * w + lane] = a{k}_{j} * r{k}")
-            back += f" - m[(at.FACTORS + {kept}) * w + lane] * x{j}"
+            backward[k].append((kept, j))
             kept += 1
-        backward.insert(0, back)
         for i in rows:
             for j in columns:
                 known = i == j or (i, j) in filled
@@ -102,11 +103,35 @@ def source() -> str:
         "@law",
         f"def solve(m: NDArray[np.float64], lane: int, w: int, {arguments}) -> tuple[{kinds}]:",
         '    """Return the temperatures that solve A T = x with the factors of a lane."""',
-        *forward, *backward,
+        *_substitution(order, forward, backward, scales),
         f"    return {', '.join(names)}",
         "",
     ]  # fmt: skip
     return HEAD.format(count=kept) + "\n".join(lines)
+
+
+def _substitution(
+    order: list[int],
+    forward: dict[int, list[tuple[int, int]]],
+    backward: dict[int, list[tuple[int, int]]],
+    scales: dict[int, int],
+) -> list[str]:
+    """Return the lines of the two substitutions; what is known first is subtracted first, as the rest has to wait."""
+    lines, depth = list[str](), dict.fromkeys(order, 0)
+
+    def subtract(k: int, start: str, terms: list[tuple[int, int]]) -> None:
+        for factor, j in sorted(terms, key=lambda term: depth[term[1]]):
+            start += f" - m[(at.FACTORS + {factor}) * w + lane] * x{j}"
+            depth[k] = max(depth[k], depth[j]) + 1
+        lines.append(f"    x{k} = {start}")
+
+    for k in order:
+        if forward[k]:
+            subtract(k, f"x{k}", forward[k])
+    for k in reversed(order):
+        depth[k] += 1
+        subtract(k, f"x{k} * m[(at.FACTORS + {scales[k]}) * w + lane]", backward[k])
+    return lines
 
 
 def _conductances() -> list[str]:

@@ -28,36 +28,37 @@ NODE_COUNT = 15
 # What the last step came to.
 (
     CLOCK_GHZ, GPU_MHZ, CPU_W, GPU_W, WALL_W, CPU_BUSY, GPU_BUSY, MEMORY_GB_S, STORAGE_BUSY, NOISE_DBA, LIMIT,
-) = range(40, 51)  # fmt: skip
+    SHARE,
+) = range(40, 52)  # fmt: skip
 
 # The machine: voltage and power of the processor.
 (
     V0, V1, V2, IDLE_NF, UNCORE_W, LEAKAGE_W, LEAKAGE_PER_K, MIN_GHZ, MAX_GHZ, PL1_W, PL2_W, TAU_S, TRIP_K, RELEASE_K,
     TRIP_STEP_GHZ,
-) = range(51, 66)  # fmt: skip
+) = range(52, 67)  # fmt: skip
 
 # Graphics: ladders of clock and voltage, power, caps.
 (
     GPU_F0, GPU_F1, GPU_F2, GPU_F3, GPU_F4, GPU_F5, GPU_F6, GPU_F7,
     GPU_V0, GPU_V1, GPU_V2, GPU_V3, GPU_V4, GPU_V5, GPU_V6, GPU_V7,
     GPU_TOP, GPU_NF, GPU_IDLE_W, GPU_LEAKAGE_PER_K, GPU_LIMIT_K, GPU_MEMORY_W,
-) = range(66, 88)  # fmt: skip
+) = range(67, 89)  # fmt: skip
 
 # Supply and steady loads.
 (
     STANDING_W, PROPORTIONAL, RESISTIVE_PER_W, RATED_W, REGULATOR, BOARD_W, PANEL_W, MEMORY_IDLE_W, STORAGE_IDLE_W,
     STORAGE_ACTIVE_W, STORAGE_LIMIT_K,
-) = range(88, 99)  # fmt: skip
+) = range(89, 100)  # fmt: skip
 
 # Cooling: fans and their controller, and the room.
 (
     AMBIENT_K, FAN_MIN, FAN_MAX, FAN_FIXED, FAN_FULL_RPM, FLOW_FULL, FLOW_NATURAL, FLOW_REFERENCE, FLOW_EXPONENT,
     FAN_FULL_W, CPU_TARGET_K, GPU_TARGET_K, FILTER_S, GAIN, INTEGRAL_GAIN, SLEW, FAN_W, AIR_W_PER_K,
     NOISE_RPM, NOISE_REFERENCE_DBA, NOISE_EXPONENT, NOISE_FLOOR_DBA, THROTTLE_GAIN,
-) = range(99, 122)  # fmt: skip
+) = range(100, 123)  # fmt: skip
 
 # Heat capacity over the step, for each node. [W/K]
-CAPACITY = 122
+CAPACITY = 123
 
 # The phase that runs (copied in when it starts).
 PHASE_BEGIN = CAPACITY + NODE_COUNT

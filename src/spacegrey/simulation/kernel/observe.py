@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spacegrey.jit import law
+from spacegrey.parts.storage.laws import hot_slowdown
 from spacegrey.simulation.kernel import layout as at
 
 if TYPE_CHECKING:
@@ -85,20 +86,22 @@ def binding_limit(m: NDArray[np.float64], lane: int, w: int) -> int:
     power_clock = m[at.POWER_CLOCK_GHZ * w + lane]
     clock = min(cap, max(min(power_clock, cap - cut), m[at.MIN_GHZ * w + lane]))
     mhz = m[at.GPU_MHZ * w + lane]
-    running = m[at.Q_SERIAL_GHZ_S * w + lane] / clock + m[at.Q_PARALLEL_GHZ_S * w + lane] / clock
+    serial_clock = max(min(m[at.Q_SERIAL_CAP_GHZ * w + lane], power_clock), m[at.MIN_GHZ * w + lane])
+    running = m[at.Q_SERIAL_GHZ_S * w + lane] / serial_clock + m[at.Q_PARALLEL_GHZ_S * w + lane] / clock
     stall = m[at.Q_STALL_S * w + lane]
     bandwidth = m[at.Q_BANDWIDTH_S * w + lane]
     gpu_clock = m[at.Q_GPU_GHZ_S * w + lane] * 1e3 / mhz
     gpu_memory = m[at.Q_GPU_MEMORY_S * w + lane]
-    storage = m[at.Q_STORAGE_S * w + lane]
+    storage = m[at.Q_STORAGE_S * w + lane] * hot_slowdown(m[at.T_STORAGE * w + lane], m[at.STORAGE_LIMIT_K * w + lane])
     network = m[at.Q_NETWORK_S * w + lane]
     media = m[at.Q_MEDIA_S * w + lane]
     core = max(running + stall, bandwidth)
     gpu = max(gpu_clock, gpu_memory)
     longest = max(core, gpu, storage, network, media)
-    if m[at.Q_PACE_S * w + lane] > longest:
+    paging = m[at.Q_PAGING_S * w + lane]
+    if m[at.Q_PACE_S * w + lane] * m[at.SHARE * w + lane] > 1.0 - 1e-9:
         return WAITING
-    if m[at.Q_PAGING_S * w + lane] > longest:
+    if paging > longest:
         return PAGING
     if core >= longest:
         if bandwidth > running + stall:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spacegrey.jit import law
+from spacegrey.jit import choose, law
 from spacegrey.parts.cooling.laws import (
     AIR_HEAT_J_PER_L_K,
     air_flow_l_s,
@@ -54,12 +54,13 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     cut = m[at.TRIP_CUT_GHZ * w + lane]
     power_clock = m[at.POWER_CLOCK_GHZ * w + lane]
     parallel_cap = m[at.Q_PARALLEL_CAP_GHZ * w + lane]
-    ceiling = parallel_cap - cut if cut > 0.0 else m[at.MAX_GHZ * w + lane]
-    ceiling = power_clock if power_clock < ceiling else ceiling
-    ceiling = lowest if ceiling < lowest else ceiling
+    highest = m[at.MAX_GHZ * w + lane]
+    ceiling = choose(cut > 0.0, parallel_cap - cut, highest)
+    ceiling = min(ceiling, power_clock)
+    ceiling = max(ceiling, lowest)
     serial_cap = m[at.Q_SERIAL_CAP_GHZ * w + lane]
-    serial_ghz = ceiling if ceiling < serial_cap else serial_cap
-    parallel_ghz = ceiling if ceiling < parallel_cap else parallel_cap
+    serial_ghz = min(serial_cap, ceiling)
+    parallel_ghz = min(parallel_cap, ceiling)
     level = m[at.GPU_LEVEL * w + lane]
     gpu_mhz = ladder(
         level, m[at.GPU_F0 * w + lane], m[at.GPU_F1 * w + lane], m[at.GPU_F2 * w + lane], m[at.GPU_F3 * w + lane],
@@ -76,35 +77,33 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     stall_s = m[at.Q_STALL_S * w + lane]
     cpu_s = serial_s + parallel_s + stall_s
     bandwidth_s = m[at.Q_BANDWIDTH_S * w + lane]
-    core_s = bandwidth_s if bandwidth_s > cpu_s else cpu_s
+    core_s = max(cpu_s, bandwidth_s)
     gpu_clock_s = m[at.Q_GPU_GHZ_S * w + lane] * 1e3 / gpu_mhz
     gpu_memory_s = m[at.Q_GPU_MEMORY_S * w + lane]
-    gpu_s = gpu_memory_s if gpu_memory_s > gpu_clock_s else gpu_clock_s
+    gpu_s = max(gpu_clock_s, gpu_memory_s)
     storage_s = m[at.Q_STORAGE_S * w + lane] * hot_slowdown(
         m[at.T_STORAGE * w + lane], m[at.STORAGE_LIMIT_K * w + lane]
     )
     network_s = m[at.Q_NETWORK_S * w + lane]
     media_s = m[at.Q_MEDIA_S * w + lane]
     paging_s = m[at.Q_PAGING_S * w + lane]
-    together = core_s + gpu_s + storage_s + network_s + media_s
-    longest = gpu_s if gpu_s > core_s else core_s
-    longest = storage_s if storage_s > longest else longest
-    longest = network_s if network_s > longest else longest
-    longest = media_s if media_s > longest else longest
+    # In sums and maxima what the controllers change comes last: the rest is known before.
+    together = network_s + media_s + storage_s + gpu_s + core_s
+    longest = max(network_s, media_s, storage_s, gpu_s, core_s)
     needed_s = longest + m[at.Q_SERIAL_ORDER * w + lane] * (together - longest) + paging_s
     pace_s = m[at.Q_PACE_S * w + lane]
-    spent_s = pace_s if pace_s > needed_s else needed_s
-    spent_s = 1e-9 if spent_s < 1e-9 else spent_s
+    spent_s = max(needed_s, pace_s)
+    spent_s = max(spent_s, 1e-9)
     share = 1.0 / spent_s
     # Parts that do not wait for each other are each as busy as their own work makes them.
     alone = m[at.Q_INDEPENDENT * w + lane]
-    core_spent_s = (pace_s if pace_s > core_s else core_s) if alone > 0.5 else spent_s
-    gpu_spent_s = (pace_s if pace_s > gpu_s else gpu_s) if alone > 0.5 else spent_s
+    core_spent_s = choose(alone > 0.5, max(core_s, pace_s), spent_s)
+    gpu_spent_s = choose(alone > 0.5, max(gpu_s, pace_s), spent_s)
     core_per_s = 1.0 / core_spent_s
     gpu_per_s = 1.0 / gpu_spent_s
     realtime = m[at.Q_REALTIME * w + lane]
     span_s = h + m[at.CARRY_S * w + lane]
-    step_progress = live * span_s * (share if realtime < 0.5 else 1.0 / pace_s)
+    step_progress = live * span_s * choose(realtime < 0.5, share, 1.0 / pace_s)
 
     # Power.
     cpu_k = m[at.T_CPU_JUNCTION * w + lane]
@@ -149,7 +148,7 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     panel_w = m[at.PANEL_W * w + lane]
     fan_w = m[at.FAN_W * w + lane]
     external_w = m[at.Q_EXTERNAL_W * w + lane]
-    load_w = cpu_w + gpu_w + memory_w + storage_w + regulator_w + board_w + panel_w + fan_w + external_w
+    load_w = board_w + panel_w + fan_w + external_w + storage_w + memory_w + gpu_w + cpu_w + regulator_w
     loss_w = supply_loss_w(
         load_w, m[at.STANDING_W * w + lane], m[at.PROPORTIONAL * w + lane], m[at.RESISTIVE_PER_W * w + lane]
     )
@@ -188,18 +187,16 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     mean_w = filtered(m[at.MEAN_PACKAGE_W * w + lane], cpu_w, h, m[at.TAU_S * w + lane])
     pl1 = m[at.PL1_W * w + lane]
     pl2 = m[at.PL2_W * w + lane]
-    allowed_w = pl1 if mean_w > pl1 else pl2
+    allowed_w = choose(mean_w > pl1, pl1, pl2)
     rated_w = m[at.RATED_W * w + lane]
     system = (rated_w - load_w) / rated_w
     headroom = (allowed_w - cpu_w) / allowed_w
-    headroom = system if system < headroom else headroom
+    headroom = min(headroom, system)
     gpu_cap_w = m[at.Q_GPU_CAP_W * w + lane]
     gpu_headroom = (gpu_cap_w - gpu_w) / gpu_cap_w
-    gpu_headroom = system if system < gpu_headroom else gpu_headroom
+    gpu_headroom = min(gpu_headroom, system)
     m[at.MEAN_PACKAGE_W * w + lane] = mean_w
-    m[at.POWER_CLOCK_GHZ * w + lane] = power_limited_clock_ghz(
-        power_clock, headroom, h, lowest, m[at.MAX_GHZ * w + lane]
-    )
+    m[at.POWER_CLOCK_GHZ * w + lane] = power_limited_clock_ghz(power_clock, headroom, h, lowest, highest)
     m[at.TRIP_CUT_GHZ * w + lane] = trip_cut_ghz(
         cut, t_cpu, m[at.TRIP_K * w + lane], m[at.RELEASE_K * w + lane], m[at.TRIP_STEP_GHZ * w + lane], h
     )
@@ -230,23 +227,23 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     counted_s = live * h
     m[at.TIME_S * w + lane] += counted_s
     # A paced phase that cannot keep up delivers only a share of its frames.
-    m[at.DELIVERED * w + lane] += step_progress * (pace_s * share if realtime > 0.5 else 1.0)
+    m[at.DELIVERED * w + lane] += step_progress * choose(realtime > 0.5, pace_s * share, 1.0)
     m[at.WALL_J * w + lane] += wall_w * counted_s
     m[at.EXTERNAL_J * w + lane] += external_w * counted_s
     m[at.OUT_J * w + lane] += out_w * counted_s
     m[at.CPU_J * w + lane] += cpu_w * counted_s
     m[at.GPU_J * w + lane] += gpu_w * counted_s
     peak = m[at.PEAK_CPU_K * w + lane]
-    m[at.PEAK_CPU_K * w + lane] = t_cpu if t_cpu > peak else peak
+    m[at.PEAK_CPU_K * w + lane] = choose(live > 0.5, max(peak, t_cpu), peak)
     peak = m[at.PEAK_GPU_K * w + lane]
-    m[at.PEAK_GPU_K * w + lane] = t_gpu if t_gpu > peak else peak
+    m[at.PEAK_GPU_K * w + lane] = choose(live > 0.5, max(peak, t_gpu), peak)
+    m[at.SHARE * w + lane] = share
 
     # For the recorder.
     running_s = serial_s + parallel_s
-    m[at.CLOCK_GHZ * w + lane] = (
-        (serial_s * serial_ghz + parallel_s * parallel_ghz) / running_s if running_s > 0.0 else parallel_ghz
-    )
-    m[at.GPU_MHZ * w + lane] = gpu_mhz if gpu_share > 0.0 else m[at.GPU_F0 * w + lane]
+    mean_ghz = (serial_s * serial_ghz + parallel_s * parallel_ghz) / running_s
+    m[at.CLOCK_GHZ * w + lane] = choose(running_s > 0.0, mean_ghz, parallel_ghz)
+    m[at.GPU_MHZ * w + lane] = choose(gpu_share > 0.0, gpu_mhz, m[at.GPU_F0 * w + lane])
     m[at.CPU_W * w + lane] = cpu_w
     m[at.GPU_W * w + lane] = gpu_w
     m[at.WALL_W * w + lane] = wall_w
