@@ -86,7 +86,7 @@ class Document:
             else:
                 continue
             depth = _common(here, wanted)
-            if depth == len(here) and depth > best_depth:
+            if depth in (len(here), len(wanted)) and depth > best_depth:
                 best, best_depth = number, depth
         return best
 

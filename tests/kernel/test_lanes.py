@@ -6,6 +6,7 @@ import pytest
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.advance import DONE, advance, prepare
 from spacegrey.simulation.kernel.observe import TRACE_COLUMNS
+from spacegrey.simulation.kernel.tick import STEP_S
 from spacegrey.simulation.lowering import lower
 from spacegrey.simulation.parameters import lane
 from spacegrey.units import ZERO_CELSIUS_K
@@ -46,6 +47,7 @@ def test_a_lane_is_the_single_run(machine_of, workload_of, run_of, width):
         single = run_of(name, selector)
         assert m[at.WALL_J, number] / 3600.0 == pytest.approx(single.energy_wh, rel=1e-12), selector
         assert durations[number] == pytest.approx(single.duration_s, rel=1e-12), selector
+        assert m[at.TIME_S, number] == pytest.approx(single.duration_s, abs=STEP_S), selector  # its clock stops with it
         assert m[at.OBSERVED_S, number] == pytest.approx(len(single.trace) * 0.1, rel=1e-9), selector
 
 

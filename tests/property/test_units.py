@@ -44,6 +44,27 @@ def test_the_first_unit_is_the_base_unit(kind):
     assert next(iter(UNITS[kind].values())) == (1.0, 0.0)
 
 
+KNOWN = {
+    "temperature": {"35C": 35.0, "35degC": 35.0, "273.15K": 0.0, "212F": 100.0},
+    "time": {"3s": 3.0, "250ms": 0.25, "2min": 120.0, "2h": 7200.0},
+    "speed": {"1200rpm": 1200.0},
+    "power": {"5W": 5.0, "5mW": 0.005, "5kW": 5000.0},
+    "frequency": {"3.2GHz": 3.2, "3200MHz": 3.2},
+    "share": {"0.3": 0.3, "30%": 0.3},
+    "count": {"7": 7.0},
+}
+
+
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, known in KNOWN.items() for text in known])
+def test_known_quantities_are_read_right(kind, text):
+    assert parse_quantity(text, kind, "here") == pytest.approx(KNOWN[kind][text], rel=1e-12, abs=1e-9)
+
+
+def test_every_unit_has_a_known_quantity():
+    covered = {kind: {text.lstrip("0123456789.") for text in known} for kind, known in KNOWN.items()}
+    assert covered | {"bytes": set(UNITS["bytes"])} == {kind: set(units) for kind, units in UNITS.items()}
+
+
 def test_decimal_and_binary_prefixes_differ():
     for power, letter in enumerate("kMGT", start=1):
         binary = "K" if letter == "k" else letter

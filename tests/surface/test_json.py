@@ -139,5 +139,5 @@ def test_export(command, saved):
     result = command("export", saved, "--to", "json")
     found = json.loads(result.stdout)
     assert list(found) == _table("export")
-    assert list(found["run"]) == [key for key in _table("run") if key != "published"]
+    assert list(found["run"]) == _table("run")
     assert list(found["trace"]) == _named("export", "The columns are")

@@ -101,7 +101,7 @@ def part(
     InputError
         The part is unknown, extends itself, or does not hold.
     """
-    entry, table = _resolve(kind, name, own or {}, ())
+    entry, table = _resolve(kind, name, own or {})
     table = _merge(table, fits.values(f"{kind}/{name}"))
     if settings:
         table = _merge(table, settings)
@@ -183,22 +183,26 @@ def _extended(reference: str, seen: tuple[str, ...]) -> tuple[Document, Table]:
 
 
 def _resolve(
-    kind: str, name: str, own: Mapping[str, Mapping[str, Entry]], seen: tuple[str, ...]
+    kind: str,
+    name: str,
+    own: Mapping[str, Mapping[str, Entry]],
+    seen: tuple[str, ...] = (),
+    catalog_only: bool = False,  # noqa: FBT001, FBT002 - a part of the catalog extends only parts of the catalog
 ) -> tuple[Entry, Table]:
-    mine = own.get(kind, {})
-    entry = mine.get(name) if name not in seen else None
-    entry = entry or part_entries(kind).get(name)
+    mine = None if catalog_only else own.get(kind, {}).get(name)
+    entry = mine or part_entries(kind).get(name)
     if entry is None:
-        raise unknown(kind.rstrip("s"), name, {*part_entries(kind), *mine})
-    if name in seen and not (name in mine and entry is not mine.get(name) and seen.count(name) == 1):
-        raise InputError(
-            f"{entry.document.place(entry.keys)}: {kind} {name!r} extends itself: {' -> '.join((*seen, name))}"
-        )
+        raise unknown(kind.removesuffix("s") + " part", name, {*part_entries(kind), *own.get(kind, {})})
+    step = name if mine else f"{name} of the catalog"
+    if step in seen:
+        place = entry.document.place(entry.keys)
+        raise InputError(f"{place}: {kind} {name!r} extends itself: {' -> '.join((*seen, step))}")
     parent = entry.table.get("extends")
     own_keys = {key: value for key, value in entry.table.items() if key != "extends"}
     if parent is None:
         return entry, own_keys
-    _, base = _resolve(kind, str(parent), own, (*seen, name))
+    # A user's part may extend the catalog's of the same name.
+    _, base = _resolve(kind, str(parent), own, (*seen, step), catalog_only=mine is None or parent == name)
     return entry, _merge(_merge(base, fits.values(f"{kind}/{parent}")), own_keys)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spacegrey.errors import Refusal
 from spacegrey.parts.memory.laws import loaded_latency_ns, paged_gb, peak_bandwidth_gb_s, reachable_bandwidth_gb_s
 from spacegrey.parts.processor.laws import miss_ratio, turbo_bin_ghz, usl_speedup
 from spacegrey.parts.storage.laws import random_rate_gb_s, sequential_rate_gb_s
@@ -76,8 +77,16 @@ def lower(workload: Workload, machine: Machine) -> NDArray[np.float64]:
     -------
     float64, shape (phases * repeat, PHASE_FIELDS)
         Coefficients, in the order of `kernel.layout` from ``PHASE_BEGIN``.
+
+    Raises
+    ------
+    Refusal
+        A demand is so large or small that it cannot be computed with.
     """
-    once = np.array([_phase(phase, machine) for phase in workload.phases])
+    try:
+        once = np.array([_phase(phase, machine) for phase in workload.phases])
+    except ArithmeticError:
+        raise Refusal(f"{workload.id} on {machine.selector}: its demands are too extreme to compute with") from None
     return np.tile(once, (workload.spec.repeat, 1))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spacegrey.errors import Refusal
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s, convection_ratio
 from spacegrey.parts.display.laws import panel_power_w
 from spacegrey.parts.graphics.spec import DPM_STATES
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
+
+HOTTEST_K = 2000.0
+"""A part that is hotter at idle is a mistake in its data. [K]"""
 
 
 def voltage_coefficients(curve: list[tuple[float, float]]) -> tuple[float, float, float]:
@@ -181,7 +185,12 @@ def _start(m: NDArray[np.float64], machine: Machine) -> None:
     fixed = m[at.FAN_FIXED]
     m[at.FAN_RPM] = fixed if fixed >= 0.0 else machine.cooling.fans.minimum_rpm
     matrix, room = thermal_matrix(m)
-    m[: at.NODE_COUNT] = np.linalg.solve(matrix, idle_power_w(m) + room * m[at.AMBIENT_K])
+    try:
+        m[: at.NODE_COUNT] = np.linalg.solve(matrix, idle_power_w(m) + room * m[at.AMBIENT_K])
+    except np.linalg.LinAlgError:
+        m[: at.NODE_COUNT] = np.nan
+    if not (m[: at.NODE_COUNT] < HOTTEST_K).all():
+        raise Refusal(f"{machine.selector}: its cooling has no steady state at idle: conductances or powers are absurd")
     m[at.FILTERED_CPU_K] = m[at.T_CPU_JUNCTION]
     m[at.FILTERED_GPU_K] = m[at.T_GPU_JUNCTION]
     m[at.POWER_CLOCK_GHZ] = m[at.MAX_GHZ]

@@ -122,7 +122,7 @@ def save(run: Run, path: Path, published: Sequence[Mapping[str, Any]] = ()) -> N
     import pyarrow.parquet as pq
 
     table = run.trace.to_arrow()
-    kept = {**record(run), **({"published": list(published)} if published else {})}
+    kept = {**record(run), "published": list(published)}
     metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(kept, allow_nan=False).encode()}
     write_whole(
         path, lambda beside: pq.write_table(table.replace_schema_metadata(metadata), beside, compression="zstd")

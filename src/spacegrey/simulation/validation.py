@@ -395,5 +395,6 @@ def _error(row: Row) -> float:
     predicted, measured = cast("float", row.predicted), cast("float", row.measured)
     if row.unit == "MHz":
         return abs(predicted - measured) * 1e-3
-    off = abs(predicted - measured)
-    return off if row.kind in _ABSOLUTE else 100.0 * off / abs(measured or 1.0)
+    if row.kind in _ABSOLUTE or row.error_percent is None:
+        return abs(predicted - measured)
+    return abs(row.error_percent)

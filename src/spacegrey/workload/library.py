@@ -62,7 +62,7 @@ def workload(reference: str) -> Workload:
     >>> workload("cinebench-r15-loop").spec.repeat
     10
     """
-    text, _, variations = reference.partition(":")
+    text, colon, variations = reference.partition(":")
     path = Path(text)
     if path.suffix != ".toml":
         if text not in workload_ids():
@@ -87,7 +87,7 @@ def workload(reference: str) -> Workload:
         if name not in names:
             raise unknown("phase", name, names, document.place(["workload", "score", "phases"]))
     found = Workload(path.stem, spec, tuple(phases))
-    found = vary(found, variations, reference) if variations else found
+    found = vary(found, variations, reference) if colon else found
     if found.spec.repeat * len(phases) > MAX_PHASES:
         raise InputError(f"{document.place(['workload', 'repeat'])}: more than {MAX_PHASES} phases in all")
     return found

@@ -10,53 +10,59 @@ from spacegrey.sourced import Spec
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+# Wide enough for any desk-side machine, narrow enough that the network can be solved.
+HeatCapacity = Annotated[float, Field(ge=1e-3, le=1e6)]
+Conductance = Annotated[float, Field(ge=1e-6, le=1e4)]
+ConductanceOrNone = Annotated[float, Field(ge=0, le=1e4)]
 
 
 class Capacities(Spec):
     """Heat capacities of the nodes. [J/K]"""
 
-    cpu_junction: Positive
-    cpu_spreader: Positive
-    cpu_sink: Positive
-    gpu_junction: Positive
-    gpu_memory: Positive
-    gpu_sink: Positive
-    vrm: Positive
-    memory: Positive
-    storage: Positive
-    board: Positive
-    supply: Positive
-    panel: Positive
-    shell: Positive
-    intake_air: Positive
-    sink_air: Positive
+    cpu_junction: HeatCapacity
+    cpu_spreader: HeatCapacity
+    cpu_sink: HeatCapacity
+    gpu_junction: HeatCapacity
+    gpu_memory: HeatCapacity
+    gpu_sink: HeatCapacity
+    vrm: HeatCapacity
+    memory: HeatCapacity
+    storage: HeatCapacity
+    board: HeatCapacity
+    supply: HeatCapacity
+    panel: HeatCapacity
+    shell: HeatCapacity
+    intake_air: HeatCapacity
+    sink_air: HeatCapacity
 
 
 class Conductances(Spec):
     """Heat conductances between nodes; those that end in ``_air`` are at full air flow and fall with it. [W/K]"""
 
-    cpu_junction_spreader: Positive
-    cpu_spreader_sink: Positive
-    gpu_junction_sink: Positive
-    gpu_junction_memory: Positive
-    gpu_memory_sink: Positive
-    cpu_sink_gpu_sink: NotNegative = Field(description="0 for separate sinks, large for one shared radiator")
-    cpu_sink_air: Positive
-    gpu_sink_air: Positive
-    vrm_board: NotNegative
-    vrm_air: NotNegative
-    memory_board: NotNegative
-    memory_air: NotNegative
-    storage_board: NotNegative
-    storage_air: NotNegative
-    board_shell: NotNegative
-    board_air: NotNegative
-    supply_shell: NotNegative
-    supply_air: NotNegative
-    panel_shell: NotNegative
-    cpu_sink_shell: NotNegative = 0.0
-    panel_ambient: NotNegative = Field(description="natural convection and radiation; does not change with the fans")
-    shell_ambient: Positive = Field(description="natural convection and radiation; does not change with the fans")
+    cpu_junction_spreader: Conductance
+    cpu_spreader_sink: Conductance
+    gpu_junction_sink: Conductance
+    gpu_junction_memory: Conductance
+    gpu_memory_sink: Conductance
+    cpu_sink_gpu_sink: ConductanceOrNone = Field(description="0 for separate sinks, large for one shared radiator")
+    cpu_sink_air: Conductance
+    gpu_sink_air: Conductance
+    vrm_board: ConductanceOrNone
+    vrm_air: ConductanceOrNone
+    memory_board: ConductanceOrNone
+    memory_air: ConductanceOrNone
+    storage_board: ConductanceOrNone
+    storage_air: ConductanceOrNone
+    board_shell: ConductanceOrNone
+    board_air: ConductanceOrNone
+    supply_shell: ConductanceOrNone
+    supply_air: ConductanceOrNone
+    panel_shell: ConductanceOrNone
+    cpu_sink_shell: ConductanceOrNone = 0.0
+    panel_ambient: ConductanceOrNone = Field(
+        description="natural convection and radiation, whatever the fans do"
+    )
+    shell_ambient: Conductance = Field(description="natural convection and radiation, whatever the fans do")
 
 
 class Fans(Spec):
