@@ -20,7 +20,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,6 +42,10 @@ LONGEST_SHOWN = 60
 Table: TypeAlias = dict[str, Any]
 
 
+LARGEST = 1e12
+"""No number of a data sheet, in the units that they use, comes near it."""
+
+
 class Spec(BaseModel):
     """A frozen data sheet: unknown keys, NaN and infinities are refused, and every number has its provenance."""
 
@@ -59,8 +63,24 @@ class Spec(BaseModel):
                 return {**table, "source": {"default": table["source"]}}
         return cast("object", data)
 
+    @model_validator(mode="after")
+    def _not_absurd(self) -> Self:
+        for name in type(self).model_fields:
+            if _largest(getattr(self, name)) > LARGEST:
+                raise ValueError(f"{name} is beyond anything real: at most {LARGEST:g}")
+        return self
+
 
 S = TypeVar("S", bound=Spec)
+
+
+def _largest(value: object) -> float:
+    """Return the largest magnitude of the numbers in a value; 0 if it holds none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return abs(value)
+    if isinstance(value, (list, tuple)):
+        return max((_largest(item) for item in cast("Sequence[object]", value)), default=0.0)
+    return 0.0
 
 
 @dataclass(frozen=True)

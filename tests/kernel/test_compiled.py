@@ -2,15 +2,22 @@
 
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
+import numpy as np
 import pytest
 
 import spacegrey
 from spacegrey import jit
+from spacegrey.simulation.kernel.advance import advance
+from spacegrey.simulation.kernel.layout import FIELD_COUNT, PHASE_FIELDS
+from spacegrey.simulation.kernel.observe import TRACE_COLUMNS
 
 ROOT = Path(spacegrey.__file__).parent
 PLAIN_RUN = """
@@ -74,3 +81,18 @@ def test_the_cache_lies_where_the_user_wants_it(monkeypatch, tmp_path):
     monkeypatch.setenv("SPACEGREY_CACHE", str(tmp_path))
     assert jit.cache_folder().parent.parent == tmp_path
     assert not jit.is_compiled()
+
+
+def test_eight_lanes_are_computed_several_at_a_time():
+    # fused multiply-adds on whole registers: what the layout of the lanes is for
+    lanes, none = tuple(range(8)), np.zeros((0, len(TRACE_COLUMNS)))
+    fresh = numba.njit(nogil=True, fastmath=jit.FASTMATH, error_model="numpy")(
+        advance.py_func
+    )  # cached code shows nothing
+    number = np.zeros(8, np.int64)
+    fresh(np.zeros(FIELD_COUNT * 8), lanes, np.zeros((1, PHASE_FIELDS)), number, number, np.zeros(1), none, 0)
+    (code,) = fresh.inspect_asm().values()
+    packed = (
+        r"\bvfn?m(?:add|sub)\d+pd\b.*%[yz]mm" if platform.machine() in {"x86_64", "AMD64"} else r"\bfml[as]\b.*\.2d"
+    )
+    assert len(re.findall(packed, code)) > 20  # more than a stray loop that copies or sums

@@ -38,6 +38,9 @@ STATUS = {
     "illustrative": "plausible, but not checked against measurements",
 }
 
+TINY = 1e-9
+"""Smaller numbers are rounding, in every unit that is printed."""
+
 
 def figures(value: float, digits: int = 4) -> str:
     """Return a number with so many significant figures, and thousands apart.
@@ -49,7 +52,7 @@ def figures(value: float, digits: int = 4) -> str:
     """
     if not math.isfinite(value):
         return "-"
-    if value == 0.0:
+    if abs(value) < TINY:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}"

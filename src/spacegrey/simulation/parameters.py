@@ -44,11 +44,12 @@ def lane(machine: Machine) -> NDArray[np.float64]:
     power at its lowest fan speed.
     """
     m = np.zeros(at.FIELD_COUNT)
-    _processor(m, machine)
-    _graphics(m, machine)
-    _power(m, machine)
-    _cooling(m, machine)
-    _start(m, machine)
+    with np.errstate(all="ignore"):  # what is not finite is refused in _start
+        _processor(m, machine)
+        _graphics(m, machine)
+        _power(m, machine)
+        _cooling(m, machine)
+        _start(m, machine)
     return m
 
 

@@ -156,6 +156,8 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
         if progress:
             progress((m[at.PHASE] + min(m[at.PROGRESS], 1.0)) / len(phases), m[at.TIME_S])
     trace = from_rows(np.concatenate(pieces))
+    if not all(np.isfinite(column).all() for column in trace.columns.values()):
+        raise Refusal(f"{workload.id} on {machine.selector}: its numbers are too extreme to compute with")
     summary = _summary(m, trace)
     limits = _limits(m)
     results = _phases(workload, ends)

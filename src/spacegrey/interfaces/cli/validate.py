@@ -55,7 +55,7 @@ def _print(found: Validation, rows: list[Row], kind: str | None) -> None:
 
     out, summary = console(), found.summary
     kinds: dict[str, dict[str, Any]] = {name: one for name, one in summary["kinds"].items() if kind in {None, name}}
-    shown = table(out, "kind", ">rows", ">covered", ">", ">mean error", ">median", ">target", "")
+    shown = table(out, "|kind", ">rows", ">covered", ">", ">mean error", ">median", ">target", "")
     for name, one in kinds.items():
         mean, unit = one["mean_absolute_error"], one["unit_of_error"].replace("degC", "°C")
         errors = (

@@ -13,6 +13,8 @@ NotNegative = Annotated[float, Field(ge=0)]
 # Wide enough for any desk-side machine, narrow enough that the network can be solved.
 HeatCapacity = Annotated[float, Field(ge=1e-3, le=1e6)]
 Conductance = Annotated[float, Field(ge=1e-6, le=1e4)]
+Level = Annotated[float, Field(ge=0, le=150)]
+Speed = Annotated[float, Field(ge=0, le=1e5)]
 ConductanceOrNone = Annotated[float, Field(ge=0, le=1e4)]
 
 
@@ -59,9 +61,7 @@ class Conductances(Spec):
     supply_air: ConductanceOrNone
     panel_shell: ConductanceOrNone
     cpu_sink_shell: ConductanceOrNone = 0.0
-    panel_ambient: ConductanceOrNone = Field(
-        description="natural convection and radiation, whatever the fans do"
-    )
+    panel_ambient: ConductanceOrNone = Field(description="natural convection and radiation, whatever the fans do")
     shell_ambient: Conductance = Field(description="natural convection and radiation, whatever the fans do")
 
 
@@ -69,17 +69,17 @@ class Fans(Spec):
     """The fans, as one: they run in step on one duct."""
 
     count: Annotated[int, Field(ge=0, le=12)]
-    minimum_rpm: NotNegative
-    maximum_rpm: NotNegative = Field(description="the highest that the owner may set")
-    automatic_maximum_rpm: NotNegative = Field(description="the highest that the machine's own controller reaches")
+    minimum_rpm: Speed
+    maximum_rpm: Speed = Field(description="the highest that the owner may set")
+    automatic_maximum_rpm: Speed = Field(description="the highest that the machine's own controller reaches")
     flow_l_s: NotNegative = Field(description="air through the case at maximum_rpm, all fans, no dust")
     natural_flow_l_s: Positive = Field(description="air that moves by buoyancy with the fans off")
     power_w: NotNegative = Field(description="all fans at maximum_rpm; falls with the cube of the speed")
-    noise_dba: NotNegative = Field(description="sound pressure of the fans alone at noise_rpm and noise_distance_m")
-    noise_rpm: Positive = 1.0
+    noise_dba: Level = Field(description="sound pressure of the fans alone at noise_rpm and noise_distance_m")
+    noise_rpm: Annotated[float, Field(ge=1, le=1e5)] = 1.0
     noise_distance_m: Positive = 0.5
     noise_exponent: Positive = Field(default=60.0, description="dB per decade of speed; 50 to 60 by the fan laws")
-    floor_dba: NotNegative = Field(description="the room and the machine's other noises, at the same distance")
+    floor_dba: Level = Field(description="the room and the machine's other noises, at the same distance")
 
     @model_validator(mode="after")
     def _ordered(self) -> Fans:
