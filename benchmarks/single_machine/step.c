@@ -148,8 +148,10 @@ static inline void tick(double *m) {
     m[OUT_J] += out_w * counted_s;
     m[CPU_J] += cpu_w * counted_s;
     m[GPU_J] += gpu_w * counted_s;
-    m[PEAK_CPU_K] = most(m[PEAK_CPU_K], t[T_CPU_JUNCTION]);
-    m[PEAK_GPU_K] = most(m[PEAK_GPU_K], t[T_GPU_JUNCTION]);
+    if (m[LIVE] > 0.5) {
+        m[PEAK_CPU_K] = most(m[PEAK_CPU_K], t[T_CPU_JUNCTION]);
+        m[PEAK_GPU_K] = most(m[PEAK_GPU_K], t[T_GPU_JUNCTION]);
+    }
     m[SHARE] = share;
 
     /* For the recorder. */
@@ -201,12 +203,14 @@ static void fan_step(double *m) {
 static int binding_limit(const double *m) {
     double cap = m[Q_PARALLEL_CAP_GHZ], cut = m[TRIP_CUT_GHZ], power_clock = m[POWER_CLOCK_GHZ];
     double clock = least(cap, most(least(power_clock, cap - cut), m[MIN_GHZ]));
-    double running = m[Q_SERIAL_GHZ_S] / clock + m[Q_PARALLEL_GHZ_S] / clock;
+    double serial_clock = most(least(m[Q_SERIAL_CAP_GHZ], power_clock), m[MIN_GHZ]);
+    double running = m[Q_SERIAL_GHZ_S] / serial_clock + m[Q_PARALLEL_GHZ_S] / clock;
+    double storage = m[Q_STORAGE_S] * held(1.0 + 0.3 * (m[T_STORAGE] - m[STORAGE_LIMIT_K]), 1.0, 4.0);
     double stall = m[Q_STALL_S], bandwidth = m[Q_BANDWIDTH_S];
     double gpu_clock = m[Q_GPU_GHZ_S] * 1e3 / m[GPU_MHZ], gpu_memory = m[Q_GPU_MEMORY_S];
     double core = most(running + stall, bandwidth), gpu = most(gpu_clock, gpu_memory);
-    double longest = most(most(most(core, gpu), most(m[Q_STORAGE_S], m[Q_NETWORK_S])), m[Q_MEDIA_S]);
-    if (m[Q_PACE_S] > longest) return WAITING;
+    double longest = most(most(most(core, gpu), most(storage, m[Q_NETWORK_S])), m[Q_MEDIA_S]);
+    if (m[Q_PACE_S] * m[SHARE] > 1.0 - 1e-9) return WAITING;
     if (m[Q_PAGING_S] > longest) return PAGING;
     if (core >= longest) {
         if (bandwidth > running + stall) return BANDWIDTH;
@@ -219,7 +223,7 @@ static int binding_limit(const double *m) {
         if (m[GPU_LEVEL] > m[GPU_TOP] - 0.05) return GPU_CLOCK;
         return m[GPU_LIMIT_K] - m[T_GPU_JUNCTION] < 1.0 ? GPU_TEMPERATURE : GPU_POWER;
     }
-    if (m[Q_STORAGE_S] >= longest) return STORAGE;
+    if (storage >= longest) return STORAGE;
     return m[Q_NETWORK_S] >= longest ? NETWORK : MEDIA;
 }
 
