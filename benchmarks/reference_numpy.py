@@ -99,8 +99,8 @@ class Model:
 
     def load(self, cpu_k: float, gpu_k: float, storage_k: float, power_clock: float, level: float) -> Load:
         """Return what the machine takes at these temperatures and with what its controllers allow."""
-        p, q, cut = self.p, self.q, self.cut
-        ceiling = max(min(power_clock, q.PARALLEL_CAP_GHZ - cut if cut > 0.0 else p.MAX_GHZ), p.MIN_GHZ)
+        p, q = self.p, self.q
+        ceiling = self.ceiling_ghz(power_clock)
         serial_ghz, parallel_ghz = min(ceiling, q.SERIAL_CAP_GHZ), min(ceiling, q.PARALLEL_CAP_GHZ)
         gpu_mhz = float(np.interp(level, LEVELS, self._mhz))
         gpu_v = float(np.interp(level, LEVELS, self._millivolts)) * 1e-3
@@ -156,6 +156,15 @@ class Model:
         system = (p.RATED_W - load.load_w) / p.RATED_W
         processor = min((allowed_w - load.cpu_w) / allowed_w, system)
         return processor, min((self.q.GPU_CAP_W - load.gpu_w) / self.q.GPU_CAP_W, system)
+
+    def ceiling_ghz(self, power_clock: float) -> float:
+        """Return the clock that trip and power limit leave."""
+        p, cut = self.p, self.cut
+        return max(min(power_clock, self.q.PARALLEL_CAP_GHZ - cut if cut > 0.0 else p.MAX_GHZ), p.MIN_GHZ)
+
+    def held_ghz(self) -> float:
+        """Return the clock that the power limit starts from: under the trip the one in use."""
+        return self.ceiling_ghz(self.power_clock) if self.cut > 0.0 else self.power_clock
 
     def clock_slope(self, headroom: float) -> float:
         """Return how fast the power controller moves the processor's clock. [GHz/s]."""
@@ -218,7 +227,7 @@ def numpy_loop(one: Case, seconds: int) -> Totals:
             model.mean_w = (model.mean_w * p.TAU_S + load.cpu_w * STEP_S) / (p.TAU_S + STEP_S)
             headroom, gpu_headroom = model.headrooms(load)
             cpu_k = float(temps[at.T_CPU_JUNCTION])
-            clock = model.power_clock + STEP_S * model.clock_slope(headroom)
+            clock = model.held_ghz() + STEP_S * model.clock_slope(headroom)
             model.power_clock = min(max(clock, p.MIN_GHZ), p.MAX_GHZ)
             level = model.level + STEP_S * model.level_slope(gpu_headroom, float(temps[at.T_GPU_JUNCTION]))
             model.level = min(max(level, 0.0), p.GPU_TOP)

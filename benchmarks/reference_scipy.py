@@ -44,7 +44,7 @@ def solve_ivp_by_tick(one: Case, seconds: int) -> Totals:
             ).y[:, -1]  # fmt: skip
             model.mean_w += (load.cpu_w - model.mean_w) * STEP_S / (p.TAU_S + STEP_S)
             headroom, gpu_headroom = model.headrooms(load)
-            clock = model.power_clock + STEP_S * model.clock_slope(headroom)
+            clock = model.held_ghz() + STEP_S * model.clock_slope(headroom)
             level = model.level + STEP_S * model.level_slope(gpu_headroom, float(model.temps[at.T_GPU_JUNCTION]))
             model.power_clock, model.level = min(max(clock, p.MIN_GHZ), p.MAX_GHZ), min(max(level, 0.0), p.GPU_TOP)
             model.trip(float(model.temps[at.T_CPU_JUNCTION]), STEP_S)

@@ -130,7 +130,7 @@ static inline void tick(double *m) {
     double hot = cut > 0.0 ? cut + 0.5 * STEP_S : m[TRIP_STEP_GHZ];
     double die_k = t[T_CPU_JUNCTION];
     m[MEAN_PACKAGE_W] = mean_w;
-    m[POWER_CLOCK_GHZ] = held(power_clock + 30.0 * STEP_S * headroom, lowest, m[MAX_GHZ]);
+    m[POWER_CLOCK_GHZ] = held((cut > 0.0 ? ceiling : power_clock) + 30.0 * STEP_S * headroom, lowest, m[MAX_GHZ]);
     m[TRIP_CUT_GHZ] = die_k < m[RELEASE_K] ? 0.0 : die_k >= m[TRIP_K] ? hot : cut;
     m[GPU_LEVEL] = held(level + rate * STEP_S, 0.0, m[GPU_TOP]);
 

@@ -196,7 +196,9 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     gpu_headroom = (gpu_cap_w - gpu_w) / gpu_cap_w
     gpu_headroom = min(gpu_headroom, system)
     m[at.MEAN_PACKAGE_W * w + lane] = mean_w
-    m[at.POWER_CLOCK_GHZ * w + lane] = power_limited_clock_ghz(power_clock, headroom, h, lowest, highest)
+    # Under the trip the power limit follows the clock in use, or it would let go of everything afterwards.
+    held_ghz = choose(cut > 0.0, ceiling, power_clock)
+    m[at.POWER_CLOCK_GHZ * w + lane] = power_limited_clock_ghz(held_ghz, headroom, h, lowest, highest)
     m[at.TRIP_CUT_GHZ * w + lane] = trip_cut_ghz(
         cut, t_cpu, m[at.TRIP_K * w + lane], m[at.RELEASE_K * w + lane], m[at.TRIP_STEP_GHZ * w + lane], h
     )
