@@ -77,6 +77,14 @@ def test_the_wall_power_is_apples(run_of, workload, measured_w):
     assert quantity(run, "trace.wall_power_w.peak") == pytest.approx(measured_w, rel=0.07)
 
 
+@pytest.mark.claims("I1")
+@pytest.mark.xfail(reason="open: the 18-core throttles and settles near 250 W, a third under Apple's figure")
+def test_the_wall_power_stays_apples_while_the_load_lasts(run_of):
+    # a table of a maker is of a load that goes on: the last minute of fifteen; 7 % as above
+    run = run_of("apple-cpu-max", "imac-pro:18-core,vega-64,memory=128GB")
+    assert run.trace["wall_power_w"][-600:].mean() == pytest.approx(370.0, rel=0.07)
+
+
 @pytest.mark.claims("I1", "I2")
 @pytest.mark.parametrize("choice", ["8-core", "10-core", "14-core", "18-core"])
 def test_the_cooling_carries_the_base_clock(run_of, choice):

@@ -1,5 +1,7 @@
 """How the iMac Pro sounds and what its clock does when Cinebench runs ten times: the published thermal test."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,17 @@ def test_a_dip_comes_about_every_ten_seconds(loop, settled):
     rendering_s = sum(min(one.duration_s, max(0.0, one.end_s - since)) for one in renders)
     # "roughly every 10 s", read off a graph
     assert 7.0 <= rendering_s / len(settled) <= 13.0
+
+
+@pytest.mark.xfail(reason="open: dips come in groups about 5 s apart, with pauses that bring the average to 10 s")
+def test_one_dip_is_about_ten_seconds_after_the_other(loop, settled):
+    renders = [phase for phase in loop.phases if phase.name == "render"]
+    gaps = [
+        after.start_s - before.start_s
+        for before, after in itertools.pairwise(settled)
+        if any(phase.start_s <= before.start_s and after.start_s <= phase.end_s for phase in renders)
+    ]
+    assert 7.0 <= np.median(gaps) <= 13.0  # "one dip roughly every 10 s"
 
 
 @pytest.mark.claims("V3")

@@ -31,6 +31,9 @@ REFERENCE_CACHE_MIB = 2.0
 SMT_POWER = 0.12
 """Power that a core's second thread adds, as a share of the first's. Assumed: reviews see 10 to 15 %."""
 
+GPU_MEMORY_FLOOR = 0.3
+"""Share of its full power that graphics memory draws in any work. Assumed: clocks and refresh do not stop."""
+
 SYSTEM_MEMORY_GIB = 3.0
 """Memory that the system itself holds. [GiB] Assumed: an idle desktop."""
 
@@ -235,7 +238,7 @@ def _graphics(q: NDArray[np.float64], phase: Phase, machine: Machine, frames: fl
     _put(q, at.Q_GPU_LEAKAGE_W, card.leakage_w * devices)
     clock_s = tflop / per_ghz / (card.dpm_states[-1][0] * 1e-3)
     longest = max(clock_s, memory_s)
-    _put(q, at.Q_GPU_MEMORY_SHARE, max(0.3, memory_s / longest) * devices if longest > 0.0 else 0.0)
+    _put(q, at.Q_GPU_MEMORY_SHARE, max(GPU_MEMORY_FLOOR, memory_s / longest) * devices if longest > 0.0 else 0.0)
     media = phase.media
     if media:
         engine = card.media

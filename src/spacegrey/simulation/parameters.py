@@ -10,6 +10,7 @@ from spacegrey.errors import Refusal
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s, convection_ratio
 from spacegrey.parts.display.laws import panel_power_w
 from spacegrey.parts.graphics.spec import DPM_STATES
+from spacegrey.parts.processor.laws import IDLE_LEAKAGE, IDLE_UNCORE
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.network import LINKS, NODES, STREAM, TO_AMBIENT, follows_flow
 from spacegrey.simulation.kernel.tick import STEP_S
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
+
+IDLE_VOLTAGE_SQUARED = 0.5
+"""Square of the core voltage at the lowest clocks, about 0.7 V, for the idle that a run starts from. [V^2] Assumed."""
 
 HOTTEST_K = 2000.0
 """A part that is hotter at idle is a mistake in its data. [K]"""
@@ -55,7 +59,7 @@ def lane(machine: Machine) -> NDArray[np.float64]:
 
 def idle_power_w(m: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the heat that each node releases at idle, the supply's loss included. [W], shape (NODE_COUNT,)."""
-    cpu = m[at.UNCORE_W] * 0.5 + 0.25 * m[at.LEAKAGE_W] * 0.5
+    cpu = m[at.UNCORE_W] * IDLE_UNCORE + IDLE_LEAKAGE * m[at.LEAKAGE_W] * IDLE_VOLTAGE_SQUARED
     gpu = m[at.GPU_IDLE_W]
     heat = dict.fromkeys(NODES, 0.0)
     heat |= {

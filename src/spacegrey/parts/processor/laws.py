@@ -5,6 +5,12 @@ from __future__ import annotations
 from spacegrey.jit import choose, exponential, law
 
 LEAKAGE_REFERENCE_K = 333.15
+IDLE_LEAKAGE = 0.25
+"""Share of the leakage that cores keep when all of them sleep: gates cut most, not all. Assumed."""
+
+IDLE_UNCORE = 0.5
+"""Share of the uncore's power that is left when no core works: caches and memory controllers idle. Assumed."""
+
 STALL_ACTIVITY = 0.5
 """Share of a busy core's dynamic power while it waits for memory: clocks run, few units switch. Assumed."""
 

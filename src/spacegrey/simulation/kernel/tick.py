@@ -21,6 +21,8 @@ from spacegrey.parts.cooling.laws import (
 from spacegrey.parts.graphics.laws import ladder, next_level
 from spacegrey.parts.power.laws import supply_loss_w
 from spacegrey.parts.processor.laws import (
+    IDLE_LEAKAGE,
+    IDLE_UNCORE,
     STALL_ACTIVITY,
     dynamic_power_w,
     leakage_power_w,
@@ -31,10 +33,16 @@ from spacegrey.parts.processor.laws import (
 from spacegrey.parts.storage.laws import hot_slowdown
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.elimination import factor, solve
+from spacegrey.simulation.kernel.network import LINKS, TO_AMBIENT
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+PANEL_LINK, SHELL_LINK = (
+    at.LINK + len(LINKS) + list(TO_AMBIENT).index(name) for name in ("panel_ambient", "shell_ambient")
+)
+"""Where the conductances to the room lie."""
 
 STEP_S = 0.01
 """Control step: how often clocks and limits are decided. [s]"""
@@ -120,11 +128,11 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     )
     cpu_dynamic_w = dynamic_power_w(switched_nf, parallel_v, parallel_ghz)
     cpu_dynamic_w += dynamic_power_w(m[at.Q_SERIAL_NF * w + lane] * serial_s * core_per_s, serial_v, serial_ghz)
-    powered = 0.25 + 0.75 * core_share
+    powered = IDLE_LEAKAGE + (1.0 - IDLE_LEAKAGE) * core_share
     cpu_leakage_w = leakage_power_w(
         m[at.LEAKAGE_W * w + lane] * powered, parallel_v, cpu_k, m[at.LEAKAGE_PER_K * w + lane]
     )
-    cpu_w = cpu_dynamic_w + cpu_leakage_w + m[at.UNCORE_W * w + lane] * (0.5 + 0.5 * core_share)
+    cpu_w = cpu_dynamic_w + cpu_leakage_w + m[at.UNCORE_W * w + lane] * (IDLE_UNCORE + (1.0 - IDLE_UNCORE) * core_share)
 
     gpu_k = m[at.T_GPU_JUNCTION * w + lane]
     volt = gpu_v * 1e-3
@@ -156,8 +164,8 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
 
     # Heat: one backward Euler step with the factors of this second's air flow.
     ambient_k = m[at.AMBIENT_K * w + lane]
-    panel_g = m[(at.LINK + 20) * w + lane]
-    shell_g = m[(at.LINK + 21) * w + lane]
+    panel_g = m[PANEL_LINK * w + lane]
+    shell_g = m[SHELL_LINK * w + lane]
     stream = m[at.AIR_W_PER_K * w + lane]
     c = at.CAPACITY
     (
