@@ -73,19 +73,16 @@ class Model:
         index = {name: i for i, name in enumerate(NODES)}
         n = len(NODES)
         self._fixed, self._convection, self._stream = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-        self._fixed_room, self._stream_room = np.zeros(n), np.zeros(n)
         for number, (link, (a, b)) in enumerate(LINKS.items()):
             matrix = self._convection if follows_flow(link) else self._fixed
             ends = np.zeros(n)
             ends[index[a]], ends[index[b]] = 1.0, -1.0
             matrix += start[at.LINK + number] * np.outer(ends, ends)
         for number, node in enumerate(TO_AMBIENT.values(), start=len(LINKS)):
-            self._fixed_room[index[node]] = start[at.LINK + number]
-        self._fixed += np.diag(self._fixed_room)
+            self._fixed[index[node], index[node]] += start[at.LINK + number]
         upstream, downstream = (index[name] for name in STREAM)
         self._stream[[upstream, downstream], [upstream, downstream]] = 1.0
         self._stream[downstream, upstream] = -1.0
-        self._stream_room[upstream] = 1.0
 
     def begin(self, number: int) -> bool:
         """Begin a phase; false when there is none left."""
@@ -123,11 +120,13 @@ class Model:
         switched_nf += p.IDLE_NF * (1.0 - busy)
         cpu_w = switched_nf * parallel_v**2 * parallel_ghz
         cpu_w += q.SERIAL_NF * serial_s / core_spent_s * serial_v**2 * serial_ghz
-        cpu_w += leakage_w(p.LEAKAGE_W * (0.25 + 0.75 * busy), parallel_v, cpu_k, p.LEAKAGE_PER_K)
+        cpu_w += leakage_w(p.LEAKAGE_W * (0.25 + 0.75 * busy), parallel_v, cpu_k + p.AMBIENT_K, p.LEAKAGE_PER_K)
         cpu_w += p.UNCORE_W * (0.5 + 0.5 * busy)
         gpu_busy = gpu_s / gpu_spent_s
         gpu_core_w = p.GPU_NF * q.GPU_ACTIVITY * gpu_clock_s / gpu_spent_s * gpu_v**2 * gpu_mhz * 1e-3
-        gpu_core_w += p.GPU_IDLE_W + gpu_busy * leakage_w(q.GPU_LEAKAGE_W, gpu_v, gpu_k, p.GPU_LEAKAGE_PER_K)
+        gpu_core_w += p.GPU_IDLE_W + gpu_busy * leakage_w(
+            q.GPU_LEAKAGE_W, gpu_v, gpu_k + p.AMBIENT_K, p.GPU_LEAKAGE_PER_K
+        )
         gpu_core_w += q.MEDIA_W * q.MEDIA_S / spent_s
         gpu_memory_w = p.GPU_MEMORY_W * q.GPU_MEMORY_SHARE * gpu_busy
         gpu_w = gpu_core_w + gpu_memory_w
@@ -182,8 +181,8 @@ class Model:
         elif cpu_k >= p.TRIP_K:
             self.cut = self.cut + 0.5 * step_s if self.cut > 0.0 else p.TRIP_STEP_GHZ
 
-    def fan(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Let the fan controller decide, and return the network's conductances and those to the room. [W/K]."""
+    def fan(self) -> NDArray[np.float64]:
+        """Let the fan controller decide, and return the network's conductances. [W/K]."""
         p = self.p
         wanted, tripped = 0.0, p.THROTTLE_GAIN * (self.cut - 0.5 * p.TRIP_STEP_GHZ)
         loops = ((at.T_CPU_JUNCTION, p.CPU_TARGET_K, tripped), (at.T_GPU_JUNCTION, p.GPU_TARGET_K, 0.0))
@@ -200,8 +199,7 @@ class Model:
         p.FAN_W = p.FAN_FULL_W * x**3
         flow = p.FLOW_NATURAL + p.FLOW_FULL * x
         ratio, stream = (flow / p.FLOW_REFERENCE) ** p.FLOW_EXPONENT, flow * AIR_HEAT_J_PER_L_K
-        matrix = self._fixed + ratio * self._convection + stream * self._stream
-        return matrix, self._fixed_room + stream * self._stream_room
+        return self._fixed + ratio * self._convection + stream * self._stream
 
 
 def leakage_w(reference_w: float, voltage: float, temp_k: float, per_kelvin: float) -> float:
@@ -216,14 +214,13 @@ def numpy_loop(one: Case, seconds: int) -> Totals:
     p = model.p
     time_s, wall_j, peak_k, carry_s = 0.0, 0.0, p.PEAK_CPU_K, 0.0
     for _ in range(seconds):
-        matrix, room = model.fan()
+        matrix = model.fan()
         inverse = np.linalg.inv(matrix + np.diag(model.per_step))
-        from_room = room * p.AMBIENT_K
         for _ in range(TICKS_PER_SECOND):
             temps = model.temps
             cpu_k, gpu_k, storage_k = temps[[at.T_CPU_JUNCTION, at.T_GPU_JUNCTION, at.T_STORAGE]].tolist()
             load = model.load(cpu_k, gpu_k, storage_k, model.power_clock, model.level)
-            temps = model.temps = inverse @ (model.per_step * temps + load.heat_w + from_room)
+            temps = model.temps = inverse @ (model.per_step * temps + load.heat_w)
             model.mean_w = (model.mean_w * p.TAU_S + load.cpu_w * STEP_S) / (p.TAU_S + STEP_S)
             headroom, gpu_headroom = model.headrooms(load)
             cpu_k = float(temps[at.T_CPU_JUNCTION])

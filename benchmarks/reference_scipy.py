@@ -32,12 +32,12 @@ def solve_ivp_by_tick(one: Case, seconds: int) -> Totals:
     p, capacity = model.p, model.per_step * STEP_S
     time_s, wall_j, peak_k, carry_s = 0.0, 0.0, p.PEAK_CPU_K, 0.0
     for _ in range(seconds):
-        matrix, room = model.fan()
+        matrix = model.fan()
         slope = -matrix / capacity[:, None]
         for _ in range(TICKS_PER_SECOND):
             cpu_k, gpu_k, storage_k = model.temps[[at.T_CPU_JUNCTION, at.T_GPU_JUNCTION, at.T_STORAGE]].tolist()
             load = model.load(cpu_k, gpu_k, storage_k, model.power_clock, model.level)
-            driven = (load.heat_w + room * p.AMBIENT_K) / capacity
+            driven = load.heat_w / capacity
             model.temps = solve_ivp(
                 lambda _, y, slope, driven: slope @ y + driven, (0.0, STEP_S), model.temps, "LSODA",
                 rtol=RELATIVE, atol=ABSOLUTE, args=(slope, driven),
@@ -73,12 +73,12 @@ def solve_ivp_by_second(one: Case, seconds: int) -> Totals:
     finished.terminal = True  # type: ignore[attr-defined] - how solve_ivp is told
     for second in range(seconds):
         model.temps = state[: at.NODE_COUNT]
-        matrix, room = model.fan()
+        matrix = model.fan()
         now, end = second * FAN_STEP_S, (second + 1) * FAN_STEP_S
         while now < end:
             found = solve_ivp(
                 _slope, (now, end), state, "RK45", events=finished, rtol=RELATIVE, atol=ABSOLUTE,
-                args=(model, matrix, room * p.AMBIENT_K, capacity),
+                args=(model, matrix, capacity),
             )  # fmt: skip
             state, now = found.y[:, -1].copy(), float(found.t[-1])
             state[CLOCK] = min(max(state[CLOCK], p.MIN_GHZ), p.MAX_GHZ)
@@ -97,7 +97,6 @@ def _slope(
     y: NDArray[np.float64],
     model: Model,
     matrix: NDArray[np.float64],
-    from_room: NDArray[np.float64],
     capacity: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     p = model.p
@@ -109,7 +108,7 @@ def _slope(
     headroom, gpu_headroom = model.headrooms(load)
     faster, higher = model.clock_slope(headroom), model.level_slope(gpu_headroom, gpu_k)
     slope = np.empty_like(y)
-    slope[: at.NODE_COUNT] = (load.heat_w + from_room - matrix @ y[: at.NODE_COUNT]) / capacity
+    slope[: at.NODE_COUNT] = (load.heat_w - matrix @ y[: at.NODE_COUNT]) / capacity
     slope[CLOCK] = _held(faster, clock, p.MIN_GHZ, p.MAX_GHZ)
     slope[LEVEL] = _held(higher, level, 0.0, p.GPU_TOP)
     slope[MEAN] = (load.cpu_w - model.mean_w) / p.TAU_S

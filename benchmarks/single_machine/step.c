@@ -84,11 +84,11 @@ static inline void tick(double *m) {
         + m[IDLE_NF] * (1.0 - core_share);
     double cpu_w = switched_nf * square(parallel_v) * parallel_ghz
         + m[Q_SERIAL_NF] * serial_s * core_per_s * square(serial_v) * serial_ghz
-        + leakage_w(m[LEAKAGE_W] * (0.25 + 0.75 * core_share), parallel_v, cpu_k, m[LEAKAGE_PER_K])
+        + leakage_w(m[LEAKAGE_W] * (0.25 + 0.75 * core_share), parallel_v, cpu_k + m[AMBIENT_K], m[LEAKAGE_PER_K])
         + m[UNCORE_W] * (0.5 + 0.5 * core_share);
     double gpu_share = gpu_s * gpu_per_s;
     double gpu_core_w = m[GPU_NF] * m[Q_GPU_ACTIVITY] * gpu_clock_s * gpu_per_s * square(gpu_v) * (gpu_mhz * 1e-3)
-        + m[GPU_IDLE_W] + gpu_share * leakage_w(m[Q_GPU_LEAKAGE_W], gpu_v, gpu_k, m[GPU_LEAKAGE_PER_K])
+        + m[GPU_IDLE_W] + gpu_share * leakage_w(m[Q_GPU_LEAKAGE_W], gpu_v, gpu_k + m[AMBIENT_K], m[GPU_LEAKAGE_PER_K])
         + m[Q_MEDIA_W] * media_s * share;
     double gpu_memory_w = m[GPU_MEMORY_W] * m[Q_GPU_MEMORY_SHARE] * gpu_share;
     double gpu_w = gpu_core_w + gpu_memory_w;
@@ -102,7 +102,7 @@ static inline void tick(double *m) {
     double wall_w = load_w + loss_w;
 
     /* Heat: one backward Euler step. */
-    double room_k = m[AMBIENT_K], panel_g = m[PANEL_AMBIENT], shell_g = m[SHELL_AMBIENT], stream = m[AIR_W_PER_K];
+    double panel_g = m[PANEL_AMBIENT], shell_g = m[SHELL_AMBIENT], stream = m[AIR_W_PER_K];
     double t[NODE_COUNT];
     for (int i = 0; i < NODE_COUNT; i++) t[i] = m[CAPACITY + i] * m[i];
     t[T_CPU_JUNCTION] += cpu_w;
@@ -113,12 +113,10 @@ static inline void tick(double *m) {
     t[T_STORAGE] += storage_w;
     t[T_BOARD] += m[BOARD_W];
     t[T_SUPPLY] += loss_w;
-    t[T_PANEL] += m[PANEL_W] + panel_g * room_k;
-    t[T_SHELL] += shell_g * room_k;
-    t[T_INTAKE_AIR] += m[FAN_W] + stream * room_k;
+    t[T_PANEL] += m[PANEL_W];
+    t[T_INTAKE_AIR] += m[FAN_W];
     solve(m, t);
-    double out_w = panel_g * (t[T_PANEL] - room_k) + shell_g * (t[T_SHELL] - room_k)
-        + stream * (t[T_SINK_AIR] - room_k);
+    double out_w = panel_g * t[T_PANEL] + shell_g * t[T_SHELL] + stream * t[T_SINK_AIR];
 
     /* What the controllers will allow next. */
     double mean_w = filtered(m[MEAN_PACKAGE_W], cpu_w, STEP_S, m[TAU_S]);
@@ -227,7 +225,7 @@ static int binding_limit(const double *m) {
     return m[Q_NETWORK_S] >= longest ? NETWORK : MEDIA;
 }
 
-/* Fields of the least, sum and most of each observed quantity, and of a trace's columns. */
+/* Fields of the least, sum, most and last of each observed quantity, and of a trace's columns. */
 static const int OBSERVED[OBSERVED_COUNT] = {
     CLOCK_GHZ, T_CPU_JUNCTION, GPU_MHZ, T_GPU_JUNCTION, FAN_RPM, NOISE_DBA, WALL_W, CPU_W, GPU_W,
 };
@@ -244,10 +242,11 @@ static void observe(double *m) {
     m[OBSERVED_S] += OBSERVE_S;
     m[LIMIT_S + code] += OBSERVE_S;
     for (int i = 0; i < OBSERVED_COUNT; i++) {
-        double *extremes = m + EXTREMES + 3 * i, value = m[OBSERVED[i]];
+        double *extremes = m + EXTREMES + STATISTICS * i, value = m[OBSERVED[i]];
         extremes[0] = least(extremes[0], value);
         extremes[1] += value * OBSERVE_S;
         extremes[2] = most(extremes[2], value);
+        extremes[3] = value;
     }
 }
 

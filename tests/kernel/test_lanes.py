@@ -9,7 +9,6 @@ from spacegrey.simulation.kernel.observe import TRACE_COLUMNS
 from spacegrey.simulation.kernel.tick import STEP_S
 from spacegrey.simulation.lowering import lower
 from spacegrey.simulation.parameters import lane
-from spacegrey.units import ZERO_CELSIUS_K
 
 # of different durations, one to thirty minutes, so that lanes end while others go on
 CASES = [
@@ -56,7 +55,7 @@ def test_a_lane_peaks_as_the_single_run(machine_of, workload_of, run_of, width):
     m, _ = batch(machine_of, workload_of, CASES[:width])
     for number, (selector, name) in enumerate(CASES[:width]):
         single = run_of(name, selector)
-        peaks = m[[at.PEAK_CPU_K, at.PEAK_GPU_K], number] - ZERO_CELSIUS_K
+        peaks = m[[at.PEAK_CPU_K, at.PEAK_GPU_K], number] + machine_of(selector).ambient_c
         assert peaks == pytest.approx([single.peak_cpu_temp_c, single.peak_gpu_temp_c], rel=1e-12), selector
 
 

@@ -47,14 +47,7 @@ def test_energy_closes_in_a_hot_room(run_of, selector):
 
 
 # 2.5 W into parts of some 1000 J/K: a double's last place of 300 K, once in 10 ms, is 1e-8 W of it
-ROUNDS = pytest.mark.xfail(
-    reason="open: absolute kelvin round 1.6e-9 of so little heat; the rise over the room would not"
-)
-
-
-@pytest.mark.parametrize(
-    "selector", [pytest.param(one, marks=ROUNDS) if one == "macbook-pro-13-m1" else one for one in PANELS]
-)
+@pytest.mark.parametrize("selector", PANELS)
 def test_energy_closes_with_a_dark_panel(run_of, selector):
     # the least heat in, so the largest share of rounding
     assert run_of("idle", f"{selector}+brightness=0").energy_balance_error < ENERGY

@@ -12,7 +12,6 @@ from spacegrey.simulation.kernel.network import NODES
 from spacegrey.simulation.kernel.tick import STEP_S, blow
 from spacegrey.simulation.parameters import idle_power_w, lane, thermal_matrix
 from spacegrey.simulation.run import simulate
-from spacegrey.units import ZERO_CELSIUS_K
 
 SIZE = len(NODES)
 HORIZON_S = 8.0
@@ -28,10 +27,10 @@ def heated(machine):
 
 
 def exact(m, heat, seconds):
-    """Return the temperatures of the network under constant heat: the matrix exponential. [K]."""
-    matrix, room = thermal_matrix(m)
+    """Return the rises of the network over the room under constant heat: the matrix exponential. [K]."""
+    matrix = thermal_matrix(m)
     capacity = m[at.CAPACITY : at.CAPACITY + SIZE] * STEP_S
-    steady = np.linalg.solve(matrix, heat + room * m[at.AMBIENT_K])
+    steady = np.linalg.solve(matrix, heat)
     return steady + expm(-matrix / capacity[:, None] * seconds) @ (m[:SIZE] - steady)
 
 
@@ -40,9 +39,8 @@ def stepped(m, heat, seconds, step_s):
     m = m.copy()
     m[at.CAPACITY : at.CAPACITY + SIZE] *= STEP_S / step_s
     blow(m, 0, 1)
-    _, room = thermal_matrix(m)
     for _ in range(round(seconds / step_s)):
-        right = m[at.CAPACITY : at.CAPACITY + SIZE] * m[:SIZE] + heat + room * m[at.AMBIENT_K]
+        right = m[at.CAPACITY : at.CAPACITY + SIZE] * m[:SIZE] + heat
         m[:SIZE] = solve(m, 0, 1, *right)
     return m[:SIZE]
 
@@ -60,8 +58,8 @@ def test_the_thermal_step_is_of_first_order(machine_of, selector):
 @pytest.mark.parametrize("selector", machine_ids())
 def test_the_thermal_step_is_stable_at_any_length(machine_of, selector):
     m, heat = heated(machine_of(selector))
-    matrix, room = thermal_matrix(m)
-    steady = np.linalg.solve(matrix, heat + room * m[at.AMBIENT_K])
+    matrix = thermal_matrix(m)
+    steady = np.linalg.solve(matrix, heat)
     assert stepped(m, heat, 1e11, 1e10) == pytest.approx(steady, rel=1e-9)  # rounding of the solve
     warm = stepped(m, heat, 1e4, 1e3)
     assert (np.minimum(m[:SIZE], steady) - 1e-6 <= warm).all()
@@ -84,7 +82,7 @@ def test_a_run_agrees_with_another_integrator(machine_of, own_workload):
         assert np.ptp(trace[name]) <= 1e-9 * trace[name].max(), name
 
     m = lane(machine)
-    matrix, room = thermal_matrix(m)
+    matrix = thermal_matrix(m)
     blow(m, 0, 1)
     cpu_w, gpu_w, wall_w = (trace[name][0] for name in ("cpu_power_w", "gpu_power_w", "wall_power_w"))
     heat = dict.fromkeys(NODES, 0.0) | {
@@ -99,7 +97,7 @@ def test_a_run_agrees_with_another_integrator(machine_of, own_workload):
     }
     heat["supply"] = wall_w - sum(heat.values())
     capacity = np.array([getattr(machine.cooling.capacities, node) for node in NODES])
-    source = np.array([heat[node] for node in NODES]) + room * m[at.AMBIENT_K]
+    source = np.array([heat[node] for node in NODES])
     other = solve_ivp(
         lambda _, temps: (source - matrix @ temps) / capacity,
         (0.0, run.duration_s + 1.0),
@@ -118,6 +116,6 @@ def test_a_run_agrees_with_another_integrator(machine_of, own_workload):
     }
     for name, node in columns.items():
         # the first steps of a first-order method are its worst: a tenth of the step's own share of the rise
-        away = np.abs(trace[name] + ZERO_CELSIUS_K - other.y[node])
+        away = np.abs(trace[name] - machine.ambient_c - other.y[node])
         assert away[trace["time_s"] > 5.0].max() < 0.05, name
         assert away.max() < 0.5, name

@@ -25,7 +25,7 @@ IDLE_VOLTAGE_SQUARED = 0.5
 """Square of the core voltage at the lowest clocks, about 0.7 V, for the idle that a run starts from. [V^2] Assumed."""
 
 HOTTEST_K = 2000.0
-"""A part that is hotter at idle is a mistake in its data. [K]"""
+"""A part that is hotter than the room by more at idle is a mistake in its data. [K]"""
 
 
 def voltage_coefficients(curve: list[tuple[float, float]]) -> tuple[float, float, float]:
@@ -77,29 +77,36 @@ def idle_power_w(m: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([heat[node] for node in NODES])
 
 
-def thermal_matrix(m: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return conductance matrix G and ambient vector g of a lane's network, so that G T - g T_ambient = heat.
+def thermal_matrix(m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the conductance matrix G of a lane's network, so that G times the rises over the room is heat.
 
-    The plain form that the generated elimination is tested against. [W/K], shapes (n, n) and (n,).
+    The plain form that the generated elimination is tested against. [W/K], shape (n, n).
     """
     flow = air_flow_l_s(m[at.FAN_RPM], m[at.FAN_FULL_RPM], m[at.FLOW_FULL], m[at.FLOW_NATURAL])
     ratio = convection_ratio(flow, m[at.FLOW_REFERENCE], m[at.FLOW_EXPONENT])
+    conductances = m[at.LINK : at.LINK + len(LINKS) + len(TO_AMBIENT)] * np.where(_FOLLOWS, ratio, 1.0)
+    matrix = np.append(conductances, flow * AIR_HEAT_J_PER_L_K) @ _PATTERN
+    return matrix.reshape(len(NODES), len(NODES))
+
+
+def _pattern() -> NDArray[np.float64]:
+    """Return what one W/K of each link, of each way to the room and of the air stream adds to the matrix, flat."""
     index = {name: i for i, name in enumerate(NODES)}
-    matrix, room = np.zeros((len(NODES), len(NODES))), np.zeros(len(NODES))
-    for number, (link, (a, b)) in enumerate(LINKS.items()):
-        g = m[at.LINK + number] * (ratio if follows_flow(link) else 1.0)
+    pattern = np.zeros((len(LINKS) + len(TO_AMBIENT) + 1, len(NODES), len(NODES)))
+    for number, (a, b) in enumerate(LINKS.values()):
         i, j = index[a], index[b]
-        matrix[[i, j], [i, j]] += g
-        matrix[[i, j], [j, i]] -= g
+        pattern[number, [i, j], [i, j]] = 1.0
+        pattern[number, [i, j], [j, i]] = -1.0
     for number, node in enumerate(TO_AMBIENT.values(), start=len(LINKS)):
-        matrix[index[node], index[node]] += m[at.LINK + number]
-        room[index[node]] += m[at.LINK + number]
-    stream = flow * AIR_HEAT_J_PER_L_K
+        pattern[number, index[node], index[node]] = 1.0
     upstream, downstream = (index[name] for name in STREAM)
-    matrix[[upstream, downstream], [upstream, downstream]] += stream
-    matrix[downstream, upstream] -= stream
-    room[upstream] += stream
-    return matrix, room
+    pattern[-1, [upstream, downstream], [upstream, downstream]] = 1.0
+    pattern[-1, downstream, upstream] = -1.0
+    return pattern.reshape(len(pattern), -1)
+
+
+_PATTERN = _pattern()
+_FOLLOWS = np.array([*(follows_flow(link) for link in LINKS), *(False for _ in TO_AMBIENT)])
 
 
 def _processor(m: NDArray[np.float64], machine: Machine) -> None:
@@ -114,8 +121,8 @@ def _processor(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.MAX_GHZ] = chip.turbo_bins[0][1]
     m[[at.PL1_W, at.PL2_W, at.TAU_S]] = chip.pl1_w, chip.pl2_w, chip.tau_s
     trip = machine.cooling.controller
-    m[at.TRIP_K] = trip.trip_c + ZERO_CELSIUS_K
-    m[at.RELEASE_K] = trip.release_c + ZERO_CELSIUS_K
+    m[at.TRIP_K] = trip.trip_c - machine.ambient_c
+    m[at.RELEASE_K] = trip.release_c - machine.ambient_c
     m[at.TRIP_STEP_GHZ] = trip.trip_step_ghz
 
 
@@ -129,7 +136,7 @@ def _graphics(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.GPU_NF] = card.capacitance_nf
     m[at.GPU_IDLE_W] = card.idle_w * card.count
     m[at.GPU_LEAKAGE_PER_K] = card.leakage_per_kelvin
-    m[at.GPU_LIMIT_K] = card.temperature_limit_c + ZERO_CELSIUS_K
+    m[at.GPU_LIMIT_K] = card.temperature_limit_c - machine.ambient_c
     m[at.GPU_MEMORY_W] = card.memory_power_w
 
 
@@ -148,7 +155,7 @@ def _power(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.MEMORY_IDLE_W] = machine.memory.idle_w_per_module * machine.memory_modules
     m[at.STORAGE_IDLE_W] = drive.idle_w
     m[at.STORAGE_ACTIVE_W] = drive.active_w
-    m[at.STORAGE_LIMIT_K] = drive.temperature_limit_c + ZERO_CELSIUS_K
+    m[at.STORAGE_LIMIT_K] = drive.temperature_limit_c - machine.ambient_c
 
 
 def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
@@ -164,8 +171,8 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.FLOW_NATURAL] = fans.natural_flow_l_s
     m[at.FLOW_REFERENCE] = fans.natural_flow_l_s + (fans.flow_l_s if fans.count else 0.0)
     m[at.FLOW_EXPONENT] = cooling.flow_exponent
-    m[at.CPU_TARGET_K] = loop.cpu_target_c + ZERO_CELSIUS_K
-    m[at.GPU_TARGET_K] = loop.gpu_target_c + ZERO_CELSIUS_K
+    m[at.CPU_TARGET_K] = loop.cpu_target_c - machine.ambient_c
+    m[at.GPU_TARGET_K] = loop.gpu_target_c - machine.ambient_c
     m[at.FILTER_S] = loop.filter_s
     m[at.GAIN] = loop.gain_rpm_per_k
     m[at.INTEGRAL_GAIN] = loop.integral_rpm_per_k_s
@@ -189,9 +196,8 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
 def _start(m: NDArray[np.float64], machine: Machine) -> None:
     fixed = m[at.FAN_FIXED]
     m[at.FAN_RPM] = fixed if fixed >= 0.0 else machine.cooling.fans.minimum_rpm
-    matrix, room = thermal_matrix(m)
     try:
-        m[: at.NODE_COUNT] = np.linalg.solve(matrix, idle_power_w(m) + room * m[at.AMBIENT_K])
+        m[: at.NODE_COUNT] = np.linalg.solve(thermal_matrix(m), idle_power_w(m))
     except np.linalg.LinAlgError:
         m[: at.NODE_COUNT] = np.nan
     if not (m[: at.NODE_COUNT] < HOTTEST_K).all():
@@ -205,5 +211,5 @@ def _start(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.PEAK_CPU_K] = m[at.T_CPU_JUNCTION]
     m[at.PEAK_GPU_K] = m[at.T_GPU_JUNCTION]
     for number in range(at.OBSERVED_COUNT):
-        m[at.EXTREMES + 3 * number] = np.inf
-        m[at.EXTREMES + 3 * number + 2] = -np.inf
+        m[at.EXTREMES + at.STATISTICS * number] = np.inf
+        m[at.EXTREMES + at.STATISTICS * number + 2] = -np.inf

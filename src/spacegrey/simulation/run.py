@@ -13,11 +13,10 @@ from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.advance import DONE, NOT_FINITE, OBSERVATIONS_PER_SECOND, advance, prepare
 from spacegrey.simulation.kernel.observe import LIMITS, OBSERVED, TRACE_COLUMNS
 from spacegrey.simulation.kernel.tick import STEP_S
-from spacegrey.simulation.lowering import lower
+from spacegrey.simulation.lowering import lower, nominal_seconds
 from spacegrey.simulation.parameters import lane
 from spacegrey.simulation.trace import Trace, from_rows
 from spacegrey.simulation.verdict import verdict
-from spacegrey.units import ZERO_CELSIUS_K
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +31,9 @@ LONGEST_S = 30 * 24 * 3600
 
 MOST_ROWS = 400_000
 """A trace with more rows keeps every second row, again and again."""
+
+RESULT_NAMES = {"cpu_temp_k": "cpu_temp_c", "gpu_temp_k": "gpu_temp_c", "gpu_clock_mhz": "gpu_clock_ghz"}
+"""Names of observed quantities in results, where they differ from those inside the kernel."""
 
 STATUS_ORDER = ("reference", "calibrated", "illustrative")
 ONE_LANE = (0,)
@@ -132,11 +134,11 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
     3.9
     """
     phases = lower(workload, machine)
-    _check(workload, machine, phases)
+    check(workload, machine, phases)
     m = lane(machine)
     first, count = np.zeros(1, np.int64), np.array([len(phases)])
     ends = np.zeros(len(phases))
-    held_before = _held_j(m)
+    held_before = held_j(m)
     prepare(m, ONE_LANE, phases, first)
     pieces: list[NDArray[np.float64]] = []
     chunk_s, status, rows, stride = 600, -1, 0, 1
@@ -155,38 +157,41 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
             raise Refusal(f"{workload.id} on {machine.selector}: not done after 30 simulated days; ask for less work")
         if progress:
             progress((m[at.PHASE] + min(m[at.PROGRESS], 1.0)) / len(phases), m[at.TIME_S])
-    trace = from_rows(np.concatenate(pieces))
+    trace = from_rows(np.concatenate(pieces), machine.ambient_c)
     if not all(np.isfinite(column).all() for column in trace.columns.values()):
         raise Refusal(f"{workload.id} on {machine.selector}: its numbers are too extreme to compute with")
-    summary = _summary(m, trace)
+    summary = {name: Range(*map(float, values)) for name, values in observed(m, machine.ambient_c).items()}
     limits = _limits(m)
     results = _phases(workload, ends)
-    heat_in = m[at.WALL_J] - m[at.EXTERNAL_J]
-    balance = abs(heat_in - m[at.OUT_J] - (m[at.HELD_J] - held_before)) / max(heat_in, 1e-9)
     delivered = float(m[at.DELIVERED]) / len(phases)
     return Run(
         machine=machine,
         workload=workload,
         version=__version__,
         duration_s=float(ends[-1]),
-        score=_score(workload, results, delivered),
+        score=None
+        if workload.spec.score is None
+        else Result(score_value(workload, ends, delivered), workload.spec.score.unit, workload.spec.score.better),
         delivered=delivered,
         energy_wh=float(m[at.WALL_J]) / 3600.0,
-        peak_cpu_temp_c=float(m[at.PEAK_CPU_K]) - ZERO_CELSIUS_K,
-        peak_gpu_temp_c=float(m[at.PEAK_GPU_K]) - ZERO_CELSIUS_K,
+        peak_cpu_temp_c=float(m[at.PEAK_CPU_K]) + machine.ambient_c,
+        peak_gpu_temp_c=float(m[at.PEAK_GPU_K]) + machine.ambient_c,
         summary=summary,
         phases=results,
         limits=limits,
         verdict=verdict(machine, summary, limits, delivered),
         status=max((machine.spec.status, machine.cooling.status, workload.spec.status), key=STATUS_ORDER.index),
-        energy_balance_error=float(balance),
+        energy_balance_error=float(balance_error(m, held_before)),
         trace=trace,
     )
 
 
-def _check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) -> None:
+def check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) -> None:
+    """Refuse work that cannot be computed, would never end, or that the machine has no port for."""
     if not np.isfinite(phases).all():
         raise Refusal(f"{workload.id} on {machine.selector}: its demands are too large to compute with")
+    if nominal_seconds(phases, machine).sum() > LONGEST_S:
+        raise Refusal(f"{workload.id} on {machine.selector}: takes more than 30 simulated days; ask for less work")
     for phase in workload.phases:
         if phase.network and phase.network.link == "ethernet" and not machine.spec.ports.ethernet_gbit_s:
             raise Refusal(f"{workload.id}: phase {phase.name!r} needs Ethernet, and {machine.spec.name} has none")
@@ -194,23 +199,31 @@ def _check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) ->
             raise Refusal(f"{workload.id}: phase {phase.name!r} needs Wi-Fi, and {machine.spec.name} has none")
 
 
-def _held_j(m: NDArray[np.float64]) -> float:
-    """Return the heat that the nodes hold. [J]."""
-    return float(np.dot(m[at.CAPACITY : at.CAPACITY + at.NODE_COUNT] * STEP_S, m[: at.NODE_COUNT]))
+def held_j(m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heat that the nodes hold over that of the room, lane by lane. [J]."""
+    capacity = m[at.CAPACITY : at.CAPACITY + at.NODE_COUNT] * STEP_S
+    return np.asarray((capacity * m[: at.NODE_COUNT]).sum(axis=0))
 
 
-def _summary(m: NDArray[np.float64], trace: Trace) -> dict[str, Range]:
-    names = {"cpu_temp_k": "cpu_temp_c", "gpu_temp_k": "gpu_temp_c", "gpu_clock_mhz": "gpu_clock_ghz"}
-    summary: dict[str, Range] = {}
+def balance_error(m: NDArray[np.float64], held_before_j: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what of the energy is not accounted for, as a share of what came in, lane by lane."""
+    heat_in = m[at.WALL_J] - m[at.EXTERNAL_J]
+    return np.abs(heat_in - m[at.OUT_J] - (m[at.HELD_J] - held_before_j)) / np.maximum(heat_in, 1e-9)
+
+
+def observed(m: NDArray[np.float64], ambient_c: NDArray[np.float64] | float) -> dict[str, NDArray[np.float64]]:
+    """Return least, mean, most and last of each observed quantity, by its name in results, lane by lane."""
+    found: dict[str, NDArray[np.float64]] = {}
     for number, inside in enumerate(OBSERVED):
-        least, total, most = m[at.EXTREMES + 3 * number : at.EXTREMES + 3 * number + 3]
-        shift = ZERO_CELSIUS_K if inside.endswith("_k") else 0.0
-        scale = 1e-3 if inside.endswith("_mhz") else 1.0
-        name = names.get(inside, inside)
-        values = (least, total / m[at.OBSERVED_S], most)
-        low, mean, high = (float(value * scale - shift) for value in values)
-        summary[name] = Range(low, mean, high, float(trace[name][-1]))
-    return summary
+        first = at.EXTREMES + at.STATISTICS * number
+        values = m[first : first + at.STATISTICS].copy()
+        values[1] /= m[at.OBSERVED_S]
+        if inside.endswith("_k"):
+            values += ambient_c
+        elif inside.endswith("_mhz"):
+            values *= 1e-3
+        found[RESULT_NAMES.get(inside, inside)] = values
+    return found
 
 
 def _limits(m: NDArray[np.float64]) -> tuple[Limit, ...]:
@@ -228,18 +241,17 @@ def _phases(workload: Workload, ends: NDArray[np.float64]) -> tuple[PhaseResult,
     )
 
 
-def _score(workload: Workload, results: tuple[PhaseResult, ...], delivered: float) -> Result | None:
+def score_value(workload: Workload, ends: NDArray[np.float64], delivered: float) -> float:
+    """Return the score of a run whose phases ended at these times, or NaN if its workload states none."""
     score = workload.spec.score
     if score is None:
-        return None
-    seconds = (
-        sum(one.duration_s for one in results if not score.phases or one.name in score.phases) / workload.spec.repeat
-    )
+        return float("nan")
+    took = np.diff(ends, prepend=0.0).reshape(workload.spec.repeat, len(workload.phases)).sum(axis=0)
+    counts = [not score.phases or phase.name in score.phases for phase in workload.phases]
+    seconds = float(took[counts].sum()) / workload.spec.repeat
     if score.kind == "time":
-        value = score.constant * seconds
-    elif score.kind == "rate":
-        value = score.constant / seconds
-    else:
-        frames = sum(phase.pace.hz * phase.pace.seconds for phase in workload.phases if phase.pace)
-        value = score.constant * frames * delivered / seconds
-    return Result(value, score.unit, score.better)
+        return score.constant * seconds
+    if score.kind == "rate":
+        return score.constant / seconds
+    frames = sum(phase.pace.hz * phase.pace.seconds for phase in workload.phases if phase.pace)
+    return score.constant * frames * delivered / seconds

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spacegrey.simulation.kernel.observe import LIMITS, TRACE_COLUMNS
-from spacegrey.units import ZERO_CELSIUS_K
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,13 +78,13 @@ class Trace:
         return pa.table([pa.array(values) for values in self.columns.values()], schema=pa.schema(fields))
 
 
-def from_rows(rows: NDArray[np.float64]) -> Trace:
-    """Return a trace from the rows that the kernel recorded: kelvin and MHz become degC and GHz."""
+def from_rows(rows: NDArray[np.float64], ambient_c: float) -> Trace:
+    """Return a trace from the rows that the kernel recorded: rises over the room and MHz become degC and GHz."""
     columns: dict[str, NDArray[np.float64]] = {}
     for number, (inside, name) in enumerate(zip(TRACE_COLUMNS, COLUMNS, strict=True)):
         values = np.ascontiguousarray(rows[:, number])
         if inside.endswith("_k"):
-            values -= ZERO_CELSIUS_K
+            values += ambient_c
         elif inside.endswith("_mhz"):
             values *= 1e-3
         columns[name] = values

@@ -5,7 +5,8 @@ All values of ``w`` machines share one flat float64 array: field ``i`` of the ma
 machines becomes vector code. A single run is the case ``w = 1``.
 """
 
-# Temperatures of the thermal network, in the order of network.NODES. [K]
+# Temperatures of the thermal network, in the order of network.NODES. As every temperature in a lane they are kelvin
+# above the room, which keeps the digits that energy needs; the room's own is AMBIENT_K.
 (
     T_CPU_JUNCTION, T_CPU_SPREADER, T_CPU_SINK, T_GPU_JUNCTION, T_GPU_MEMORY, T_GPU_SINK, T_VRM, T_MEMORY, T_STORAGE,
     T_BOARD, T_SUPPLY, T_PANEL, T_SHELL, T_INTAKE_AIR, T_SINK_AIR,
@@ -77,11 +78,12 @@ FACTOR_SPACE = 59
 LINK = FACTORS + FACTOR_SPACE
 LINK_SPACE = 22
 
-# Time seen by the observer, then time under each limit, then least, sum and most of each observed quantity.
+# Time seen by the observer, then time under each limit, then least, sum, most and last of each observed quantity.
 OBSERVED_S = LINK + LINK_SPACE
 LIMIT_S = OBSERVED_S + 1
 LIMIT_SPACE = 16
 EXTREMES = LIMIT_S + LIMIT_SPACE
 OBSERVED_COUNT = 9
 
-FIELD_COUNT = EXTREMES + 3 * OBSERVED_COUNT
+STATISTICS = 4
+FIELD_COUNT = EXTREMES + STATISTICS * OBSERVED_COUNT

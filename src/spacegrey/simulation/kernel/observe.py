@@ -37,7 +37,7 @@ LIMITS = (
     GPU_BANDWIDTH, MEDIA, STORAGE, NETWORK, PAGING,
 ) = range(len(LIMITS))  # fmt: skip
 
-# Names of the observed quantities, in the order of their extremes; temperatures are kept in kelvin.
+# Names of the observed quantities, in the order of their extremes; temperatures are kept in kelvin above the room.
 OBSERVED = (
     "cpu_clock_ghz",
     "cpu_temp_k",
@@ -172,7 +172,8 @@ def record(m: NDArray[np.float64], lane: int, w: int, row: NDArray[np.float64]) 
 
 @law
 def _extreme(m: NDArray[np.float64], lane: int, w: int, number: int, value: float) -> None:
-    least = (at.EXTREMES + 3 * number) * w + lane
+    least = (at.EXTREMES + at.STATISTICS * number) * w + lane
     m[least] = min(m[least], value)
     m[least + w] += value * OBSERVE_S
     m[least + 2 * w] = max(m[least + 2 * w], value)
+    m[least + 3 * w] = value

@@ -114,6 +114,7 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     step_progress = live * span_s * choose(realtime < 0.5, share, 1.0 / pace_s)
 
     # Power.
+    ambient_k = m[at.AMBIENT_K * w + lane]
     cpu_k = m[at.T_CPU_JUNCTION * w + lane]
     v0 = m[at.V0 * w + lane]
     v1 = m[at.V1 * w + lane]
@@ -130,7 +131,7 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     cpu_dynamic_w += dynamic_power_w(m[at.Q_SERIAL_NF * w + lane] * serial_s * core_per_s, serial_v, serial_ghz)
     powered = IDLE_LEAKAGE + (1.0 - IDLE_LEAKAGE) * core_share
     cpu_leakage_w = leakage_power_w(
-        m[at.LEAKAGE_W * w + lane] * powered, parallel_v, cpu_k, m[at.LEAKAGE_PER_K * w + lane]
+        m[at.LEAKAGE_W * w + lane] * powered, parallel_v, cpu_k + ambient_k, m[at.LEAKAGE_PER_K * w + lane]
     )
     cpu_w = cpu_dynamic_w + cpu_leakage_w + m[at.UNCORE_W * w + lane] * (IDLE_UNCORE + (1.0 - IDLE_UNCORE) * core_share)
 
@@ -141,7 +142,7 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     gpu_core_w = dynamic_power_w(gpu_nf, volt, gpu_mhz * 1e-3)
     gpu_core_w += m[at.GPU_IDLE_W * w + lane]
     gpu_core_w += gpu_share * leakage_power_w(
-        m[at.Q_GPU_LEAKAGE_W * w + lane], volt, gpu_k, m[at.GPU_LEAKAGE_PER_K * w + lane]
+        m[at.Q_GPU_LEAKAGE_W * w + lane], volt, gpu_k + ambient_k, m[at.GPU_LEAKAGE_PER_K * w + lane]
     )
     media_w = m[at.Q_MEDIA_W * w + lane] * media_s * share
     gpu_core_w += media_w
@@ -163,7 +164,6 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
     wall_w = load_w + loss_w
 
     # Heat: one backward Euler step with the factors of this second's air flow.
-    ambient_k = m[at.AMBIENT_K * w + lane]
     panel_g = m[PANEL_LINK * w + lane]
     shell_g = m[SHELL_LINK * w + lane]
     stream = m[at.AIR_W_PER_K * w + lane]
@@ -184,12 +184,12 @@ def tick(m: NDArray[np.float64], lane: int, w: int) -> None:
         m[(c + 8) * w + lane] * m[at.T_STORAGE * w + lane] + storage_w,
         m[(c + 9) * w + lane] * m[at.T_BOARD * w + lane] + board_w,
         m[(c + 10) * w + lane] * m[at.T_SUPPLY * w + lane] + loss_w,
-        m[(c + 11) * w + lane] * m[at.T_PANEL * w + lane] + panel_w + panel_g * ambient_k,
-        m[(c + 12) * w + lane] * m[at.T_SHELL * w + lane] + shell_g * ambient_k,
-        m[(c + 13) * w + lane] * m[at.T_INTAKE_AIR * w + lane] + fan_w + stream * ambient_k,
+        m[(c + 11) * w + lane] * m[at.T_PANEL * w + lane] + panel_w,
+        m[(c + 12) * w + lane] * m[at.T_SHELL * w + lane],
+        m[(c + 13) * w + lane] * m[at.T_INTAKE_AIR * w + lane] + fan_w,
         m[(c + 14) * w + lane] * m[at.T_SINK_AIR * w + lane],
     )  # fmt: skip
-    out_w = panel_g * (t_panel - ambient_k) + shell_g * (t_shell - ambient_k) + stream * (t_sink_air - ambient_k)
+    out_w = panel_g * t_panel + shell_g * t_shell + stream * t_sink_air
 
     # What the controllers will allow next.
     mean_w = filtered(m[at.MEAN_PACKAGE_W * w + lane], cpu_w, h, m[at.TAU_S * w + lane])
