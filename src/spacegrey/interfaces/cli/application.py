@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacegrey import __version__
-from spacegrey.interfaces.cli import compare, diff, export, machines, run, show, validate, workloads
+from spacegrey.interfaces.cli import compare, diff, export, machines, run, sensitivity, show, validate, workloads
 from spacegrey.interfaces.cli.help import Verb, Verbs
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # panel of the help -> its verbs, in the order of the help
 PANELS = MappingProxyType({
-    "simulate": (run, compare, validate),
+    "simulate": (run, compare, sensitivity, validate),
     "data": (machines, workloads, show, diff, export),
 })  # fmt: skip
 

@@ -9,10 +9,12 @@ import typer
 
 if TYPE_CHECKING:
     from spacegrey.simulation.run import Run
+    from spacegrey.simulation.uncertainty import Bands
 
 EXAMPLES = """
 spacegrey run cinebench-r15-loop --on imac-pro
 spacegrey run all-out --on imac-pro:18-core+ambient=35C --report hot.html
+spacegrey run cinebench-r15-loop --on imac-pro --bands 256
 spacegrey run my-job.toml --on my-machine.toml --save job.parquet --json
 """
 
@@ -28,6 +30,12 @@ def run(
         Path | None, typer.Option("--save", metavar="F.parquet", help="Keep the whole run in a Parquet file.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="F.html", help="Write a page with plots.")] = None,
+    bands: Annotated[
+        int | None,
+        typer.Option(
+            "--bands", metavar="N", help="Run N draws of what is assumed, and say what the answers lie between."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Run a workload on a machine, and see what limits it.
@@ -41,7 +49,10 @@ def run(
     if save_to and save_to == report_to:
         raise InputError(f"{save}: --save and --report name the same file")
     finished = simulated(workload, on)
-    from spacegrey.interfaces.cli.view import print_run
+    found = drawn(finished, bands) if bands is not None else None
+    from dataclasses import asdict
+
+    from spacegrey.interfaces.cli.view import print_bands, print_run
     from spacegrey.interfaces.shown import from_run
     from spacegrey.simulation import runfile
 
@@ -53,9 +64,11 @@ def run(
 
         runfile.write_whole(report_to, lambda beside: beside.write_text(page.page(shown), encoding="utf-8"))
     if as_json:
-        write_json(shown.as_json())
+        write_json(shown.as_json() | ({"bands": asdict(found)} if found else {}))
         return
     print_run(shown)
+    if found:
+        print_bands(found)
     for path, what, then in ((save, "saved", "spacegrey show"), (report, "report", "open it in any browser:")):
         if path:
             typer.echo(f"{what}: {path}" + (f" ({then} {path})" if what == "saved" else ""))
@@ -74,3 +87,19 @@ def simulated(workload_name: str, selector: str) -> Run:
     say_when_compiling()
     with progress(f"{asked.id} on {built.id}") as update:
         return simulate(asked, built, lambda share, seconds: update(share, duration(seconds)))
+
+
+def drawn(finished: Run, samples: int) -> Bands:
+    """Return the bands of a run, with a progress bar while they are drawn."""
+    from spacegrey.interfaces.cli.output import progress
+    from spacegrey.simulation.uncertainty import bands
+
+    done = 0
+    with progress("drawing what is assumed") as update:
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+            update(done / samples, f"{done} of {samples}")
+
+        return bands(finished.workload, finished.machine, samples, progress=count)

@@ -10,16 +10,23 @@ import numpy as np
 from rich.text import Text
 
 from spacegrey.interfaces.cli.output import bar, console, sparkline, table
-from spacegrey.interfaces.words import QUANTITIES, STATUS, duration, error, figures, percent, surroundings
+from spacegrey.interfaces.words import QUANTITIES, STATUS, Quantity, duration, error, figures, percent, surroundings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from spacegrey.interfaces.shown import ShownRun
     from spacegrey.simulation.trace import Trace
+    from spacegrey.simulation.uncertainty import Bands
 
 SPARKLINES = ("cpu_clock_ghz", "cpu_temp_c", "gpu_clock_ghz", "gpu_temp_c", "fan_rpm", "wall_power_w")
 SPARKLINE_CELLS = 44
+WHOLE = {
+    "duration_s": Quantity("duration", "s", 1),
+    "score": Quantity("score", "", 0),
+    "energy_wh": Quantity("energy", "Wh", 2),
+}
+"""Quantities of a whole run that have bands."""
 MOST_PHASES = 24
 """A workload with more phases than this shows its longest."""
 
@@ -40,6 +47,30 @@ def print_run(shown: ShownRun) -> None:
     _print_time(out, shown.trace)
     _print_published(out, shown.published)
     out.print(f"\nmodel: {record['status']}: {STATUS[record['status']]}; spacegrey {record['version']}")
+
+
+def print_bands(bands: Bands) -> None:
+    """Print between which values the main quantities of a run lie."""
+    out = console()
+    shown = table(out, "", "", ">P10", ">P50", ">P90")
+    for name, values in bands.quantities.items():
+        quantity, statistic = _quantity_of(name)
+        if quantity is None:
+            continue
+        label = f"{quantity.label}, {statistic}" if statistic else quantity.label
+        shown.add_row(label, quantity.unit, *(quantity.format(values[key]) for key in ("p10", "p50", "p90")))
+    out.print(f"\nBands over {bands.samples - bands.refused} draws of {bands.uncertain} numbers without a source:")
+    out.print(shown)
+    if bands.refused:
+        out.print(f"{bands.refused} more draws cannot be (such as a trip below its release) and are left out")
+
+
+def _quantity_of(column: str) -> tuple[Quantity | None, str]:
+    """Return the quantity of a batch's column and the statistic of it that is worth printing."""
+    if column in WHOLE:
+        return WHOLE[column], ""
+    name, _, statistic = column.rpartition("_")
+    return (QUANTITIES.get(name), statistic) if statistic in ("mean", "max") else (None, "")
 
 
 def score_text(score: dict[str, Any] | None) -> str:
