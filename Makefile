@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint check bench fit docs lock clean
+.PHONY: help setup run test lint check bench fit held-out docs lock clean
 
 venv := .venv
 bin := $(venv)/bin
@@ -12,7 +12,7 @@ PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14
 will_do := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(installed) ## make .venv with everything the lock holds (at once when nothing changed)
 
@@ -52,6 +52,9 @@ bench: setup ## the benchmarks, each beside its reference
 
 fit: setup ## fit the machines' free parameters to the calibration rows
 	$(bin)/python -m spacegrey.simulation.fitting
+
+held-out: setup ## leave each chip out of the fit of speeds in turn, and predict it from the others
+	$(bin)/python -m spacegrey.simulation.held_out
 
 docs: setup ## the documentation, in docs/_build/html; pages' tables and outputs are written anew
 	$(bin)/python docs/make_tables.py

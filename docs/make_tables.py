@@ -14,7 +14,7 @@ from pages import fill, finish, table
 from pydantic import BaseModel
 
 from spacegrey.machine.catalog import machine_ids, read_machine
-from spacegrey.machine.selector import _RANGES, WHAT_IFS
+from spacegrey.machine.selector import RANGES, WHAT_IFS
 from spacegrey.machine.spec import Choice, MachineSpec
 from spacegrey.parts.cooling.spec import Capacities, Conductances, Controller, Cooling, Fans
 from spacegrey.parts.display.spec import Panel
@@ -223,7 +223,7 @@ def _machines() -> str:
 def _what_ifs() -> str:
     rows = []
     for name in WHAT_IFS:
-        low, high, unit = _RANGES[name]
+        low, high, unit = RANGES[name]
         most = "the machine's highest" if name == "fan" else f"{high:g}{unit.replace(' C', ' °C')}"
         example, meaning = WHAT_IF_MEANINGS[name]
         rows.append((f"`{name}`", meaning, ", ".join(f"`{one}`" for one in example.split(", ")), f"{low:g} to {most}"))

@@ -15,8 +15,9 @@ from pages import fill, finish, table
 from spacegrey import fits
 from spacegrey.machine.catalog import read_machine
 from spacegrey.simulation.measurements import question, read_measurements
-from spacegrey.simulation.throughput_fit import _is_fitted
-from spacegrey.simulation.validation import TARGETS, validate
+from spacegrey.simulation.throughput_rows import is_fitted
+from spacegrey.simulation.validation import HELD_OUT, TARGETS, validate
+from spacegrey.sourced import read_toml
 
 if TYPE_CHECKING:
     from spacegrey.simulation.validation import Row
@@ -30,7 +31,7 @@ SIMULATED = {"board_power_w", "chip_power_w", "cooling_capacity_w"}
 def main() -> int:
     """Write the page."""
     found = validate()
-    in_fit = {one.id for one in read_measurements() if _is_fitted(question(one))}
+    in_fit = {one.id for one in read_measurements() if is_fitted(question(one))}
     rows = [row for row in found.rows if row.kind in TARGETS]
     regions = {
         "summary": _summary(found.summary["kinds"], rows, in_fit),
@@ -38,6 +39,8 @@ def main() -> int:
         "fits": _fits(),
         "thermal": _thermal(),
         "sizes": _sizes(rows, in_fit),
+        "held-out": _held_out(),
+        "repeats": _repeats(),
         "machines": _machines(rows),
         "worst": _worst(rows),
         "uncovered": _uncovered(rows),
@@ -135,6 +138,45 @@ def _sizes(rows: list[Row], in_fit: set[str]) -> str:
         ["workload", "rows", "machines", "fitted numbers", "mean error", "largest", "what it shows"],
         lines,
         right="bcdef",
+    )
+
+
+def _held_out() -> str:
+    """Return the errors of speeds that were predicted without their chip."""
+    record = read_toml(HELD_OUT).data
+    if record["fit"] != fits.digest("throughput"):
+        raise SystemExit(f"{HELD_OUT.name} is of an older fit: run `make held-out`")
+    lines = [
+        (
+            f"`{name}`",
+            one["rows"],
+            one["predicted"],
+            one["on_beliefs"] or "",
+            *(_figure(one[key], "%") for key in ("fitted_mean", "held_out_mean", "held_out_median")),
+        )
+        for name, one in sorted(record["workloads"].items(), key=lambda pair: -pair[1]["predicted"])
+        if one["predicted"]
+    ]
+    whole = (
+        f"Over the {record['predicted']} rows of {record['chips']} chips that can be predicted so, the mean error is "
+        f"{record['mean_absolute_error']:.3g} % and the median {record['median_absolute_error']:.3g} %; with the rows "
+        f"in the fit the mean is {record['fitted_mean_absolute_error']:.3g} %."
+    )
+    blind = Counter(one["workload"] for one in record["not_predicted"])
+    rest = ", ".join(f"`{name}` ({count})" for name, count in blind.most_common())
+    head = ["workload", "rows", "predicted", "on beliefs", "mean, in the fit", "mean, left out", "median, left out"]
+    return f"{whole}\n\n{table(head, lines, right='bcdefg')}\n\nNot predicted, because one chip alone tells their size: {rest}."
+
+
+def _repeats() -> str:
+    """Return how far published speeds of one chip in one test lie from each other."""
+    record = read_toml(HELD_OUT).data
+    lines = [
+        (one["chip"], f"`{one['workload']}`", one["rows"], _figure(one["percent"], "%")) for one in record["repeats"]
+    ]
+    shown = table(["chip", "workload", "rows", "mean distance from their median"], lines, right="cd")
+    return (
+        f"{shown}\n\nExpected of a perfect model over all rows: {_figure(record['expected_of_a_perfect_model'], '%')}."
     )
 
 

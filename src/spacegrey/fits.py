@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.sourced import CATALOG, Table, read_toml
@@ -25,6 +27,18 @@ _trial: list[Mapping[str, Mapping[str, Any]]] = []
 def records() -> dict[str, Table]:
     """Return every fit's file by name: what was fitted, on how many rows, and the values."""
     return {path.stem: read_toml(path).data for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def digest(name: str) -> str:
+    """Return a short mark of one fit's values, by which a record made with them is known to be current.
+
+    Examples
+    --------
+    >>> len(digest("throughput"))
+    12
+    """
+    text = json.dumps(records()[name]["values"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def values(owner: str) -> dict[str, Any]:

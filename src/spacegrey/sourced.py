@@ -65,19 +65,22 @@ class Spec(BaseModel):
 
     @model_validator(mode="after")
     def _not_absurd(self) -> Self:
-        for name in type(self).model_fields:
-            if _largest(getattr(self, name)) > LARGEST:
+        for name, value in self.__dict__.items():
+            # A sweep makes sheets by the million: the plain number, which most are, is looked at without a call.
+            size = abs(value) if type(value) is float else _largest(value)
+            if size > LARGEST:
                 raise ValueError(f"{name} is beyond anything real: at most {LARGEST:g}")
         return self
 
 
 S = TypeVar("S", bound=Spec)
+M = TypeVar("M", bound=BaseModel)
 
 
 def _largest(value: object) -> float:
     """Return the largest magnitude of the numbers in a value; 0 if it holds none."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return abs(value)
+    if isinstance(value, (int, float)):
+        return 0.0 if isinstance(value, bool) else abs(value)
     if isinstance(value, (list, tuple)):
         return max((_largest(item) for item in cast("Sequence[object]", value)), default=0.0)
     return 0.0
@@ -139,7 +142,7 @@ def read_toml(path: Path) -> Document:
 
 
 def read_spec(kind: type[S], table: object, document: Document, keys: Sequence[str | int]) -> S:
-    """Validate one table of a document as a data sheet.
+    """Validate one table of a document as a data sheet, every number of which has a source.
 
     Parameters
     ----------
@@ -162,14 +165,25 @@ def read_spec(kind: type[S], table: object, document: Document, keys: Sequence[s
     InputError
         A key is unknown, missing, of the wrong type, out of range, or a number has no source.
     """
+    spec = read_settings(kind, table, document, keys)
+    check_sources(cast("Table", table), document, keys)
+    return spec
+
+
+def read_settings(kind: type[S], table: object, document: Document, keys: Sequence[str | int]) -> S:
+    """Validate one table of a document whose numbers are wishes and need no source; else as `read_spec`.
+
+    Raises
+    ------
+    InputError
+        A key is unknown, missing, of the wrong type, or out of range.
+    """
     if not isinstance(table, dict):
         raise InputError(f"{document.place(keys)}: [{'.'.join(map(str, keys))}] is not a table")
     try:
-        spec = kind.model_validate(table)
+        return kind.model_validate(table)
     except ValidationError as error:
         raise InputError(_explain(error, kind, document, keys)) from None
-    check_sources(cast("Table", table), document, keys)
-    return spec
 
 
 def check_sources(table: Table, document: Document, keys: Sequence[str | int], *, inherited: bool = False) -> None:
@@ -209,13 +223,14 @@ def sources() -> Mapping[str, dict[str, str]]:
     return entries
 
 
-def _explain(error: ValidationError, kind: type[Spec], document: Document, keys: Sequence[str | int]) -> str:
+def _explain(error: ValidationError, kind: type[BaseModel], document: Document, keys: Sequence[str | int]) -> str:
     first = error.errors(include_url=False)[0]
     location = [*keys, *(part for part in first["loc"] if part != "[key]")]
     name = ".".join(str(part) for part in first["loc"]) or ".".join(str(key) for key in keys)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        choices = ", ".join(sorted(kind.model_fields)) if len(first["loc"]) == 1 else ""
+        known = sorted(field.alias or key for key, field in kind.model_fields.items())
+        choices = ", ".join(known) if len(first["loc"]) == 1 else ""
         reason = f"unknown key {name!r}" + (f"; choose from: {choices}" if choices else "")
     elif first["type"] == "missing":
         reason = f"{name!r} is missing"

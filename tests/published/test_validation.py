@@ -10,7 +10,7 @@ from spacegrey.simulation.measurements import read_measurements
 from spacegrey.simulation.validation import COVERAGE_TARGET, TARGETS, validate
 
 # The target is 5 %; this is what is reached, so that it cannot get worse unseen.
-REACHED = {"throughput": 9.0}
+REACHED = {"throughput": 7.3}
 
 
 @pytest.fixture(scope="session")

@@ -87,3 +87,13 @@ def saved(tmp_path_factory):
 def saved_at_full_fan(tmp_path_factory):
     """Keep the same with the fans as fast as they go."""
     return _saved(tmp_path_factory.mktemp("fans"), "imac-pro+fan=max")
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory):
+    """Keep a sweep of four processors."""
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "asked.toml").write_text('machines = ["imac-pro:processor=*"]\nworkloads = ["cinebench-r23"]\n')
+    result = _command("sweep", folder / "asked.toml", "--out", folder / "runs")
+    assert result.exit_code == 0, result.output
+    return folder / "runs"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from spacegrey.errors import InputError
@@ -90,8 +90,6 @@ def machine(selector: str | Selector) -> Machine:
     chosen = choose(file.options, wanted.choices, wanted.text)
     sheets = {slot: _chosen_part(file, slot, chosen[slot]) for slot in ("processor", "graphics", "memory", "storage")}
     processor, graphics = cast("Processor", sheets["processor"]), cast("Graphics", sheets["graphics"])
-    if wanted.environment.overclock_ghz is not None:
-        processor = _overclocked(processor, wanted.environment.overclock_ghz)
     memory = file.options["memory"].choices[chosen["memory"]]
     drive = file.options["storage"].choices[chosen["storage"]]
     for slot, choice, needed in (("memory", memory, ("modules", "gib_per_module")), ("storage", drive, ("tb",))):
@@ -121,10 +119,40 @@ def machine(selector: str | Selector) -> Machine:
         cooling=cast("Cooling", part("cooling", file.spec.cooling, file.parts)),
         supply=cast("PowerSupply", part("power", file.spec.supply, file.parts)),
         panel=cast("Panel", part("displays", file.spec.panel, file.parts)) if file.spec.panel else None,
-        environment=wanted.environment,
+        environment=Environment(),
     )
-    _check(built, file)
-    return built
+    _check(built, file.document.path.name)
+    return in_environment(built, wanted.environment)
+
+
+def in_environment(built: Machine, environment: Environment) -> Machine:
+    """Return a machine in another room or with other settings.
+
+    Raises
+    ------
+    InputError
+        The machine cannot be set so, or it was overclocked before and is to have another clock.
+
+    Examples
+    --------
+    >>> in_environment(machine("imac-pro"), Environment(ambient_c=35.0)).ambient_c
+    35.0
+    """
+    fans, fan = built.cooling.fans, environment.fan
+    place, name = f"selector {built.selector!r}", built.spec.name
+    if fan is not None and fans.count == 0:
+        raise InputError(f"{place}: fan: {name} has no fan")
+    if fan is not None and fan != float("inf") and not (fan == 0 or fan <= fans.automatic_maximum_rpm):
+        most = fans.automatic_maximum_rpm
+        raise InputError(f"{place}: fan={fan:g}rpm is outside 0 to {most:g} rpm of {name}")
+    if environment.brightness is not None and built.panel is None:
+        raise InputError(f"{place}: brightness: {name} has no built-in display")
+    processor, clock_ghz = built.processor, environment.overclock_ghz
+    if clock_ghz != built.environment.overclock_ghz:
+        if clock_ghz is None or built.environment.overclock_ghz is not None:
+            raise InputError(f"{place}: overclock: {name} was overclocked before")
+        processor = _overclocked(processor, clock_ghz)
+    return replace(built, processor=processor, environment=environment)
 
 
 def _chosen_part(file: MachineFile, slot: str, name: str) -> Spec:
@@ -144,18 +172,10 @@ def _overclocked(processor: Processor, clock_ghz: float) -> Processor:
     return processor.model_copy(update={"turbo_bins": [(processor.cores, clock_ghz)], "base_ghz": lowest, **free})
 
 
-def _check(built: Machine, file: MachineFile) -> None:
-    place = file.document.path.name
-    spec, fans, fan = file.spec, built.cooling.fans, built.environment.fan
+def _check(built: Machine, place: str) -> None:
+    spec = built.spec
     if spec.memory_slots and built.memory_modules > spec.memory_slots:
         raise InputError(f"{place}: {built.memory_modules} memory modules do not go into {spec.memory_slots} slots")
     if built.memory_gib > built.processor.capacity_memory_gib:
         most = built.processor.capacity_memory_gib
         raise InputError(f"{place}: {built.processor.name} addresses {most:g} GiB of memory, not {built.memory_gib:g}")
-    if fan is not None and fans.count == 0:
-        raise InputError(f"selector {built.selector!r}: fan: {spec.name} has no fan")
-    if fan is not None and fan != float("inf") and not (fan == 0 or fan <= fans.automatic_maximum_rpm):
-        most = fans.automatic_maximum_rpm
-        raise InputError(f"selector {built.selector!r}: fan={fan:g}rpm is outside 0 to {most:g} rpm of {spec.name}")
-    if built.environment.brightness is not None and built.panel is None:
-        raise InputError(f"selector {built.selector!r}: brightness: {spec.name} has no built-in display")

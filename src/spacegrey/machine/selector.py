@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 WHAT_IFS = ("ambient", "brightness", "dust", "fan", "overclock")
 
-_RANGES: dict[str, tuple[float, float, str]] = {
+# what-if -> least, most, unit
+RANGES: dict[str, tuple[float, float, str]] = {
     "ambient": (-20, 60, " C"),
     "brightness": (0, 1, ""),
     "dust": (0, 0.9, ""),
@@ -98,6 +99,30 @@ def parse_selector(text: str) -> Selector:
     return Selector(text, machine, choices, _environment(tail, text) if plus else Environment())
 
 
+def parse_what_if(key: str, text: str, place: str) -> float:
+    """Read the value of one what-if, in the unit of its field in `Environment`.
+
+    Raises
+    ------
+    InputError
+        It has no unit or one of another kind, or is out of its range.
+
+    Examples
+    --------
+    >>> parse_what_if("ambient", "95F", "ambient"), parse_what_if("fan", "max", "fan")
+    (35.0, inf)
+    """
+    if key == "fan":
+        value = float("inf") if text == "max" else parse_quantity(text, "speed", place)
+    else:
+        kind = {"ambient": "temperature", "overclock": "frequency"}.get(key, "share")
+        value = parse_quantity(text, kind, place)
+    low, high, unit = RANGES[key]
+    if not low <= value <= high and value != float("inf"):
+        raise InputError(f"{place}={text} is outside {low} to {high}{unit}")
+    return value
+
+
 def choose(options: Mapping[str, Option], wanted: tuple[str, ...], selector: str) -> dict[str, str]:
     """Return the choice of every option: what the selector wants, defaults for the rest.
 
@@ -140,14 +165,7 @@ def _environment(tail: str, selector: str) -> Environment:
             raise InputError(f"{place} is given twice")
         if not equals or not value:
             raise InputError(f"{place} needs a value, such as +ambient=35C,fan=max,dust=0.3,brightness=0.5")
-        if key == "fan":
-            values[key] = float("inf") if value == "max" else parse_quantity(value, "speed", place)
-        else:
-            kind = {"ambient": "temperature", "overclock": "frequency"}.get(key, "share")
-            values[key] = parse_quantity(value, kind, place)
-        low, high, unit = _RANGES[key]
-        if not low <= values[key] <= high and values[key] != float("inf"):
-            raise InputError(f"{place}={value} is outside {low} to {high}{unit}")
+        values[key] = parse_what_if(key, value, place)
     return Environment(
         values.get("ambient"),
         values.get("brightness"),

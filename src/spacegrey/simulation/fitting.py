@@ -50,8 +50,8 @@ def main(names: list[str]) -> None:
                     "parameters": fitted.parameters,
                     "rows": fitted.rows,
                     "method": (
-                        "least squares on the logarithm of all published speeds, soft L1 loss, "
-                        "clocks from the simulation"
+                        "least squares on the relative errors of all published speeds over the scatter expected "
+                        "of each, soft L1 loss, clocks from the simulation"
                     ),
                     "mean_absolute_percent": _short(fitted.mean_absolute_percent),
                     "by_workload_percent": {name: _short(value) for name, value in fitted.by_workload.items()},

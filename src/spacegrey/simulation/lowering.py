@@ -98,9 +98,10 @@ def nominal_seconds(phases: NDArray[np.float64], machine: Machine) -> NDArray[np
 
     The closed form of what the kernel integrates; used to size a run before it starts, and by fits.
     """
+    columns = phases.T
 
     def column(field: int) -> NDArray[np.float64]:
-        return phases[:, field - at.PHASE_BEGIN]
+        return columns[field - at.PHASE_BEGIN]
 
     serial = column(at.Q_SERIAL_GHZ_S) / column(at.Q_SERIAL_CAP_GHZ)
     parallel = column(at.Q_PARALLEL_GHZ_S) / column(at.Q_PARALLEL_CAP_GHZ)

@@ -7,8 +7,10 @@ import functools
 import math
 import re
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, cast
 
+from spacegrey import fits
 from spacegrey.errors import InputError
 from spacegrey.machine.catalog import machine_ids, part_entries, read_machine
 from spacegrey.machine.spec import PART_SLOTS
@@ -49,6 +51,7 @@ class Measurement:
     unit: str
     conditions: str
     source: str
+    confidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,37 @@ def question(row: Measurement) -> Question:
     )
 
 
+def best_of(count: int, spread: float) -> float:
+    """Return the expected best of a number of results over their mean, for results spread log-normally.
+
+    Parameters
+    ----------
+    count : int
+        Results that were pooled, >= 1.
+    spread : float
+        Standard deviation of the logarithm of one result.
+
+    Notes
+    -----
+    exp(s z), z the expected largest of n standard normal values by Blom's formula.
+
+    References
+    ----------
+    .. [1] Blom, Statistical Estimates and Transformed Beta-Variables, Wiley, 1958.
+
+    Examples
+    --------
+    >>> best_of(1, 0.2)
+    1.0
+    """
+    return math.exp(spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25)))
+
+
+def population_spread() -> float:
+    """Return the fitted spread of results that users upload with settings of their own."""
+    return float(fits.values("population")["spread"])
+
+
 def may_ask(row: Measurement, workload: str, machine: str) -> bool:
     """Tell quickly whether a row can be about a workload on a machine; `question` decides."""
     matching = next(((rule, found) for rule in _rules() if (found := rule.match(row)) is not None), None)
@@ -195,7 +229,9 @@ def _row(row: Mapping[str | None, Any], place: str) -> Measurement:
         raise InputError(f"{place}: value {text!r} is not a number (words need the unit 'text')")
     names = ("machine", "cpu", "ram_gb", "gpu", "benchmark", "metric", "unit", "conditions")
     texts = {name: str(row[name]).strip() for name in names}
-    return Measurement(id=ident, value=value, source=str(row["source_url"]), **texts)
+    return Measurement(
+        id=ident, value=value, source=str(row["source_url"]), confidence=str(row["confidence"]).strip(), **texts
+    )
 
 
 @functools.cache

@@ -33,11 +33,18 @@ SHEETS = (
 )  # fmt: skip
 """Data sheets of a machine, as its names begin."""
 
+PORTS = "ports"
+"""Stands for the ports, whose sheet is part of the machine's own."""
+
 NEAR_NAMES = 5
 """An error for an unknown name lists so many that are like it."""
 
 _PROVENANCE = {"source", "assumed"}
 _UNSTATED = "the data sheet's default: no file states it"
+
+
+class Disagreement(InputError):  # noqa: N818 - one line for the user, as every input error
+    """Numbers that may each stand alone, but not together."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def with_values(what: Machine | Workload, values: Mapping[str, Value]) -> Machin
     Raises
     ------
     InputError
-        There is no such name, or the data sheet does not hold with the value.
+        There is no such name, or the data sheet does not hold with the value; a `Disagreement` if each alone would do.
 
     Examples
     --------
@@ -149,13 +156,14 @@ def with_values(what: Machine | Workload, values: Mapping[str, Value]) -> Machin
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{said}: {message[:1].lower()}{message[1:]}") from None
+        kind = Disagreement if first["type"] == "value_error" else InputError
+        raise kind(f"{said}: {message[:1].lower()}{message[1:]}") from None
     return replace(what, **changes)
 
 
 def _sheets(what: Machine | Workload) -> dict[str, Spec | None]:
     if isinstance(what, Machine):
-        return {name: getattr(what, name) for name in SHEETS}
+        return {**{name: getattr(what, name) for name in SHEETS}, PORTS: what.spec.ports}
     return {"workload": what.spec, **{f"workload.{phase.name}": phase for phase in what.phases}}
 
 
@@ -163,9 +171,9 @@ def _path(what: Machine | Workload, name: str) -> list[str]:
     """Return the steps from a machine or a workload to a value: attribute, then keys and places."""
     if isinstance(what, Machine):
         path = name.split(".")
-        if len(path) < 2 or path[0] not in SHEETS:  # noqa: PLR2004 - a sheet and a key
+        if len(path) < 2 or path[0] not in (*SHEETS, PORTS):  # noqa: PLR2004 - a sheet and a key
             raise _no_such(what, name)
-        return path
+        return ["spec", *path] if path[0] == PORTS else path
     head, _, rest = name.partition(".")
     if head != "workload" or not rest:
         raise _no_such(what, name)

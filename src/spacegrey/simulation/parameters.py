@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +38,12 @@ def voltage_coefficients(curve: list[tuple[float, float]]) -> tuple[float, float
     >>> [round(c, 6) for c in voltage_coefficients([(1.0, 0.65), (2.0, 0.9), (4.0, 1.7)])]
     [0.5, 0.1, 0.05]
     """
+    return _parabola(tuple(curve))
+
+
+@lru_cache(maxsize=256)
+def _parabola(curve: tuple[tuple[float, float], ...]) -> tuple[float, float, float]:
+    # Kept: the machines of a batch have few curves among them, and a fit takes half as long as all else of a lane.
     clocks, volts = zip(*curve, strict=True)
     v2, v1, v0 = np.polyfit(np.array(clocks), np.array(volts), 2)
     return float(v0), float(v1), float(v2)
@@ -84,8 +92,10 @@ def thermal_matrix(m: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     flow = air_flow_l_s(m[at.FAN_RPM], m[at.FAN_FULL_RPM], m[at.FLOW_FULL], m[at.FLOW_NATURAL])
     ratio = convection_ratio(flow, m[at.FLOW_REFERENCE], m[at.FLOW_EXPONENT])
-    conductances = m[at.LINK : at.LINK + len(LINKS) + len(TO_AMBIENT)] * np.where(_FOLLOWS, ratio, 1.0)
-    matrix = np.append(conductances, flow * AIR_HEAT_J_PER_L_K) @ _PATTERN
+    conductances = np.empty(len(_CONDUCTANCES) + 1)
+    conductances[:-1] = m[at.LINK : at.LINK + len(_CONDUCTANCES)] * np.where(_FOLLOWS, ratio, 1.0)
+    conductances[-1] = flow * AIR_HEAT_J_PER_L_K
+    matrix = conductances @ _PATTERN
     return matrix.reshape(len(NODES), len(NODES))
 
 
@@ -105,6 +115,7 @@ def _pattern() -> NDArray[np.float64]:
     return pattern.reshape(len(pattern), -1)
 
 
+_CONDUCTANCES = (*LINKS, *TO_AMBIENT)
 _PATTERN = _pattern()
 _FOLLOWS = np.array([*(follows_flow(link) for link in LINKS), *(False for _ in TO_AMBIENT)])
 
@@ -129,9 +140,9 @@ def _processor(m: NDArray[np.float64], machine: Machine) -> None:
 def _graphics(m: NDArray[np.float64], machine: Machine) -> None:
     card = machine.graphics
     states = [*card.dpm_states, *[card.dpm_states[-1]] * (DPM_STATES - len(card.dpm_states))]
-    mhz, millivolts = np.array(states).T
-    m[at.GPU_F0 : at.GPU_F0 + DPM_STATES] = mhz[0], *np.diff(mhz)
-    m[at.GPU_V0 : at.GPU_V0 + DPM_STATES] = millivolts[0], *np.diff(millivolts)
+    below = [(0.0, 0.0), *states]
+    m[at.GPU_F0 : at.GPU_F0 + DPM_STATES] = [upper[0] - lower[0] for lower, upper in pairwise(below)]
+    m[at.GPU_V0 : at.GPU_V0 + DPM_STATES] = [upper[1] - lower[1] for lower, upper in pairwise(below)]
     m[at.GPU_TOP] = len(card.dpm_states) - 1
     m[at.GPU_NF] = card.capacitance_nf
     m[at.GPU_IDLE_W] = card.idle_w * card.count
@@ -182,15 +193,14 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.NOISE_REFERENCE_DBA] = fans.noise_dba if fans.count else 0.0
     m[at.NOISE_EXPONENT] = fans.noise_exponent
     m[at.NOISE_FLOOR_DBA] = fans.floor_dba
-    for i, node in enumerate(NODES):
-        m[at.CAPACITY + i] = getattr(cooling.capacities, node) / STEP_S
-    for number, link in enumerate([*LINKS, *TO_AMBIENT]):
-        m[at.LINK + number] = getattr(cooling.conductances, link)
+    capacities, conductances = cooling.capacities, cooling.conductances
+    m[at.CAPACITY : at.CAPACITY + at.NODE_COUNT] = [getattr(capacities, node) / STEP_S for node in NODES]
+    m[at.LINK : at.LINK + len(_CONDUCTANCES)] = [getattr(conductances, name) for name in _CONDUCTANCES]
     if cooling.die_mm2 and machine.processor.die_mm2:
         # Conduction through silicon and paste goes with the die's area, spreading below it with its width.
         area = machine.processor.die_mm2 / cooling.die_mm2
-        m[at.LINK + list(LINKS).index("cpu_junction_spreader")] *= area
-        m[at.LINK + list(LINKS).index("cpu_spreader_sink")] *= area**0.5
+        m[at.LINK + _CONDUCTANCES.index("cpu_junction_spreader")] *= area
+        m[at.LINK + _CONDUCTANCES.index("cpu_spreader_sink")] *= area**0.5
 
 
 def _start(m: NDArray[np.float64], machine: Machine) -> None:
@@ -210,6 +220,6 @@ def _start(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.LIVE] = 1.0
     m[at.PEAK_CPU_K] = m[at.T_CPU_JUNCTION]
     m[at.PEAK_GPU_K] = m[at.T_GPU_JUNCTION]
-    for number in range(at.OBSERVED_COUNT):
-        m[at.EXTREMES + at.STATISTICS * number] = np.inf
-        m[at.EXTREMES + at.STATISTICS * number + 2] = -np.inf
+    least, end = at.EXTREMES, at.EXTREMES + at.STATISTICS * at.OBSERVED_COUNT
+    m[least : end : at.STATISTICS] = np.inf
+    m[least + 2 : end : at.STATISTICS] = -np.inf

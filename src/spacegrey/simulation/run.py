@@ -186,17 +186,19 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
     )
 
 
-def check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) -> None:
-    """Refuse work that cannot be computed, would never end, or that the machine has no port for."""
+def check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) -> float:
+    """Refuse work that cannot be computed, would never end, or has no port; return its nominal duration. [s]."""
     if not np.isfinite(phases).all():
         raise Refusal(f"{workload.id} on {machine.selector}: its demands are too large to compute with")
-    if nominal_seconds(phases, machine).sum() > LONGEST_S:
-        raise Refusal(f"{workload.id} on {machine.selector}: takes more than 30 simulated days; ask for less work")
     for phase in workload.phases:
         if phase.network and phase.network.link == "ethernet" and not machine.spec.ports.ethernet_gbit_s:
             raise Refusal(f"{workload.id}: phase {phase.name!r} needs Ethernet, and {machine.spec.name} has none")
         if phase.network and phase.network.link == "wifi" and not machine.spec.ports.wifi_gbit_s:
             raise Refusal(f"{workload.id}: phase {phase.name!r} needs Wi-Fi, and {machine.spec.name} has none")
+    takes_s = float(nominal_seconds(phases, machine).sum())
+    if takes_s > LONGEST_S:
+        raise Refusal(f"{workload.id} on {machine.selector}: takes more than 30 simulated days; ask for less work")
+    return takes_s
 
 
 def held_j(m: NDArray[np.float64]) -> NDArray[np.float64]:

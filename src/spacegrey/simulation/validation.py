@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,8 +16,17 @@ from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K
 from spacegrey.parts.graphics.laws import peak_tflops
 from spacegrey.simulation.kernel.observe import OBSERVE_S
 from spacegrey.simulation.lowering import licence_ghz
-from spacegrey.simulation.measurements import KINDS, Question, may_ask, question, read_measurements
+from spacegrey.simulation.measurements import (
+    KINDS,
+    Question,
+    best_of,
+    may_ask,
+    population_spread,
+    question,
+    read_measurements,
+)
 from spacegrey.simulation.run import Run, simulate
+from spacegrey.sourced import CATALOG, read_toml
 from spacegrey.workload.library import workload
 from spacegrey.workload.spec import ProcessorDemand
 
@@ -41,6 +49,7 @@ TARGETS: dict[str, tuple[str, float]] = {
     "noise": ("dBA", 1.5),
 }
 COVERAGE_TARGET = 0.9
+HELD_OUT = CATALOG / "measurements" / "held-out.toml"
 
 METER_ROWS = 100
 """A power meter's highest reading is a mean over about ten seconds. [rows of a trace]"""
@@ -165,37 +174,6 @@ def _percent(predicted: float, measured: float, against: str) -> float:
     if against:
         return 100.0 * ((100.0 + predicted) / (100.0 + measured) - 1.0)
     return 100.0 * (predicted / measured - 1.0)
-
-
-def best_of(count: int, spread: float) -> float:
-    """Return the expected best of a number of results over their mean, for results spread log-normally.
-
-    Parameters
-    ----------
-    count : int
-        Results that were pooled, >= 1.
-    spread : float
-        Standard deviation of the logarithm of one result.
-
-    Notes
-    -----
-    exp(s z), z the expected largest of n standard normal values by Blom's formula.
-
-    References
-    ----------
-    .. [1] Blom, Statistical Estimates and Transformed Beta-Variables, Wiley, 1958.
-
-    Examples
-    --------
-    >>> best_of(1, 0.2)
-    1.0
-    """
-    return float(np.exp(spread * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))))
-
-
-def population_spread() -> float:
-    """Return the fitted spread of results that users upload with settings of their own."""
-    return float(fits.values("population")["spread"])
 
 
 def published(run: Run) -> list[Published]:
@@ -388,7 +366,20 @@ def _summary(rows: list[Row]) -> dict[str, Any]:
     records = [cast("Table", record["fit"]) for record in fits.records().values()]
     summary["parameters_fitted"] = sum(record["parameters"] for record in records)
     summary["rows_used_in_fits"] = sum(record["rows"] for record in records)
+    summary["held_out"] = held_out_record()
     return summary
+
+
+def held_out_record() -> dict[str, Any] | None:
+    """Return the errors of speeds predicted without their chip, as `make held-out` found them; None if outdated."""
+    if not HELD_OUT.exists():
+        return None
+    record = read_toml(HELD_OUT).data
+    if record["fit"] != fits.digest("throughput"):
+        return None
+    return {
+        name: record[name] for name in ("rows", "predicted", "chips", "mean_absolute_error", "median_absolute_error")
+    }
 
 
 def _error(row: Row) -> float:

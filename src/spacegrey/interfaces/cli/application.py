@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacegrey import __version__
-from spacegrey.interfaces.cli import compare, diff, export, machines, run, sensitivity, show, validate, workloads
+from spacegrey.interfaces.cli import (
+    ask,
+    compare,
+    diff,
+    export,
+    machines,
+    plot,
+    run,
+    sensitivity,
+    show,
+    sweep,
+    validate,
+    workloads,
+)
 from spacegrey.interfaces.cli.help import Verb, Verbs
 
 if TYPE_CHECKING:
@@ -23,7 +36,7 @@ if TYPE_CHECKING:
 
 # panel of the help -> its verbs, in the order of the help
 PANELS = MappingProxyType({
-    "simulate": (run, compare, sensitivity, validate),
+    "simulate": (run, compare, sweep, ask, plot, sensitivity, validate),
     "data": (machines, workloads, show, diff, export),
 })  # fmt: skip
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 EXAMPLES = """
-spacegrey sensitivity cinebench-r15-loop --on imac-pro --of cpu_temp_c_mean
-spacegrey sensitivity blender-cpu --on imac-pro:18-core --of noise_dba_max --samples 256
+spacegrey sensitivity cinebench-r15-loop --on imac-pro --of noise_dba_max
+spacegrey sensitivity blender-cpu --on imac-pro --of energy_wh --samples 256
 """
 
 

@@ -79,6 +79,7 @@ def _print(found: Validation, rows: list[Row], kind: str | None) -> None:
         out.print(
             f"{summary['parameters_fitted']} parameters were fitted, to {summary['rows_used_in_fits']} published rows"
         )
+        out.print(_held_out(summary["held_out"]))
     order = [*kinds, *sorted({row.kind for row in rows} - set(kinds))]
     for name in order:
         _print_rows(name, [row for row in rows if row.kind == name and row.covered])
@@ -89,6 +90,18 @@ def _print(found: Validation, rows: list[Row], kind: str | None) -> None:
         for row in missing:
             rest.add_row(row.id, row.kind, row.reason)
         out.print(rest)
+
+
+def _held_out(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return (
+            "error of speed for a chip that the fit has not seen: unknown for these numbers; `make held-out` finds it"
+        )
+    mean, median = record["mean_absolute_error"], record["median_absolute_error"]
+    return (
+        f"error of speed for a chip that the fit has not seen: mean {mean:.1f} %, median {median:.1f} %, "
+        f"{record['predicted']} rows of {record['chips']} chips"
+    )
 
 
 def _print_rows(kind: str, rows: list[Row]) -> None:

@@ -1,0 +1,133 @@
+"""Write the tables of docs/speed.md from the last measurements in benchmarks/results; with ``--check`` only compare."""
+
+# ruff: noqa: INP001 - a script, not a package
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from pages import ROOT, fill, finish, table
+
+RESULTS = ROOT / "benchmarks" / "results"
+NAMES = {"half-hour": "half an hour", "blink": "one second"}
+
+Results = dict[str, Any]
+
+
+def main() -> int:
+    """Write the page, or only tell whether it is as it would be written."""
+    one, many = (json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("single-machine.json", "batch.json"))
+    regions = {
+        "headline": _headline(one, many),
+        "machine": _machine(one),
+        "waiting": table(["waiting time", "s"], [[name, f"{s:.2f}"] for name, s in one["start_s"].items()], "b"),
+        "machine made on": f"{one['what'].partition(', ')[2]}; {_made_on(one)}, load average {one['load_before'][0]} before.",
+        "batch": _batch(many),
+        "sizes": _sizes(many),
+        "batch costs": _costs(many),
+        "batch made on": _batch_made_on(many),
+    }
+    return finish({"speed.md": fill("speed.md", regions)}, check="--check" in sys.argv)
+
+
+def _headline(one: Results, many: Results) -> str:
+    speeds = {row["what"]: row["simulated_s_per_s"] for row in one["rows"]}
+    kernel = speeds["spacegrey, trace on"]
+    size = next(size for size in many["sizes"] if size["workload"] == "half-hour" and size["machines"] == 10_000)
+    return (
+        f"A machine under load advances {_two_digits(kernel)} simulated seconds in a second on one core, with the trace "
+        f"recorded: {kernel / speeds['numpy loop, dense inverse']:.0f} times as fast as the same model in a numpy loop. "
+        f"Ten thousand machines, half an hour each, take {size['seconds']:.0f} s on {many['cores']} cores."
+    )
+
+
+def _machine(one: Results) -> str:
+    head = ["one machine, one core", "simulated s per s", "ns per 10 ms step", "time relative to C", "agrees to"]
+    rows: list[list[str]] = []
+    for row in one["rows"]:
+        same = "same" if row["what"] == "spacegrey, trace off" else "itself"
+        agrees = f"{row['agrees_to']:.0e}" if row["agrees_to"] else same
+        speed, ns = _three_digits(row["simulated_s_per_s"]), _three_digits(row["ns_per_tick"])
+        rows.append([row["what"], speed, ns, _ratio(row["time_relative_to_c"]), agrees])
+    return table(head, rows, "bcde")
+
+
+def _batch(many: Results) -> str:
+    rows, peak = many["rows"], many["peak_flop_per_s_and_core"]
+    plain = {row["cores"]: row["machine_s_per_s"] for row in rows if row["what"].startswith("C++") and "fast" not in row["what"]}
+    head = ["a batch", "cores", "machine-s per s", "core-ns per machine-step", "time relative to C++", "share of peak", "agrees to"]
+    lines: list[list[str]] = []
+    for row in rows:
+        share = many["flop_per_step"] / row["core_ns_per_step"] * 1e9 / peak if peak else None
+        counted = share is not None and row["what"].startswith(("spacegrey", "C++"))
+        lines.append([
+            row["what"], str(row["cores"]), _three_digits(row["machine_s_per_s"]), _three_digits(row["core_ns_per_step"]),
+            _ratio(plain[row["cores"]] / row["machine_s_per_s"]) if plain else "", f"{share:.0%}" if counted else "",
+            f"{row['agrees_to']:.0e}" if row["agrees_to"] else "itself",
+        ])  # fmt: skip
+    return table(head, lines, "bcdefg")
+
+
+def _sizes(many: Results) -> str:
+    million = many["million"]
+    rows = [
+        [NAMES[size["workload"]], f"{size['machines']:,}", _seconds(size["seconds"]), _three_digits(size["machine_s_per_s"])]
+        for size in many["sizes"]
+    ]
+    rows.append(["one second", "1,000,000", _seconds(million["seconds"]), _three_digits(million["simulated_s"] / million["seconds"])])
+    return table(["each machine's work", "machines in one call", "s", "machine-s per s"], rows, "bcd")
+
+
+def _costs(many: Results) -> str:
+    million, first = many["million"], many["first"]
+    rows = [
+        ["Python around the kernel, for a machine not seen before", f"{many['python_us_per_machine']:.0f} µs"],
+        ["memory for a machine beyond its results, a million in one call", f"{million['beyond_bytes']:,.0f} B"],
+        ["the results themselves", f"{million['result_bytes']:,.0f} B"],
+        ["`import spacegrey.simulation.batch`", f"{first['import_s']:.2f} s"],
+        ["first batch of a process, kernels on disk", f"{first['first_batch_cached_s']:.2f} s"],
+        ["first batch ever: compile the kernels", f"{first['first_batch_compiled_s']:.2f} s"],
+    ]
+    return table(["what it costs besides", ""], rows, "b")
+
+
+def _batch_made_on(many: Results) -> str:
+    peak = many["peak_flop_per_s_and_core"]
+    said = [
+        f"{many['machines']} machines in the first table; {many['flop_per_step']:.0f} operations a step by the kernel's own "
+        "laws" + (f", of {peak / 1e9:.1f}e9 a second that a core reaches." if peak else "."),
+        f"{_made_on(many)}. It took {many['took_s']} s.",
+    ]
+    if many["left_out"]:
+        said.append(f"Not measured: {'; '.join(many['left_out'])}.")
+    if many["disturbed"]:
+        busy = ", ".join(f"{what} ({share:.0%})" for what, share in many["disturbed"].items())
+        said.append(f"Something else kept the cores busy before: {busy}; those figures are too slow rather than too fast.")
+    return " ".join(said)
+
+
+def _made_on(results: Results) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    return f"{results['processor']}, {results['cores']} cores, {results['date']}; {versions}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value < 10.0 else f"{value:,.0f}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.4f}" if value < 0.1 else f"{value:.2f}" if value < 10.0 else f"{value:.0f}"
+
+
+def _two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):,.0f}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.1f}" if value < 100.0 else f"{float(f'{value:.3g}'):,.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
