@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint check bench fit held-out docs lock clean
+.PHONY: help setup run test lint check bench fit held-out gpu-check docs lock clean
 
 venv := .venv
 bin := $(venv)/bin
@@ -12,7 +12,7 @@ PYTHON ?= python3.11 python3 python3.12 python3.13 python3.14
 will_do := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(installed) ## make .venv with everything the lock holds (at once when nothing changed)
 
@@ -49,6 +49,7 @@ check: lint test ## lint, then test
 bench: setup ## the benchmarks, each beside its reference
 	$(bin)/pytest benchmarks --benchmark-only $(ARGS)
 	$(bin)/python -m benchmarks.report
+	$(bin)/python -m benchmarks.batch.report
 
 fit: setup ## fit the machines' free parameters to the calibration rows
 	$(bin)/python -m spacegrey.simulation.fitting
@@ -56,10 +57,16 @@ fit: setup ## fit the machines' free parameters to the calibration rows
 held-out: setup ## leave each chip out of the fit of speeds in turn, and predict it from the others
 	$(bin)/python -m spacegrey.simulation.held_out
 
+gpu-check: setup ## compile the GPU's kernel, on any computer (its compiler goes aside, into .venv/gpu: 1 GB)
+	@[ -x $(venv)/gpu/bin/pytest ] || { $(bin)/python -m venv --clear $(venv)/gpu && $(venv)/gpu/bin/python -m pip \
+	  --disable-pip-version-check --no-input -qq install --editable '.[gpu,test]'; }
+	$(venv)/gpu/bin/pytest tests/gpu $(ARGS)
+
 docs: setup ## the documentation, in docs/_build/html; pages' tables and outputs are written anew
 	$(bin)/python docs/make_tables.py
 	$(bin)/python docs/make_drawing.py
 	$(bin)/python docs/make_validation.py
+	$(bin)/python docs/make_speed.py
 	$(bin)/python docs/make_outputs.py
 	$(bin)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
 

@@ -1,12 +1,11 @@
 """Measures one machine against its references in one process, by turns, and prints the table.
 
-``python -m benchmarks.report`` measures, prints, and writes ``results/single-machine.json``;
-``python -m benchmarks.report --markdown`` prints the page ``docs/speed.md`` from that file.
+``python -m benchmarks.report`` measures, prints, and writes ``results/single-machine.json``; ``docs/make_speed.py``
+makes the tables of ``docs/speed.md`` from that file.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 import os
@@ -118,7 +117,7 @@ def measure() -> dict[str, Any]:
     return {
         "what": f"one machine, {seconds:.0f} simulated s",
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "load_before": [round(load, 2) for load in load_before],
         "versions": {
@@ -134,76 +133,15 @@ def measure() -> dict[str, Any]:
     }
 
 
-def table(results: dict[str, Any]) -> str:
-    """Return the tables of a measurement as Markdown."""
-    rows = [Row(**row) for row in results["rows"]]
-    lines = ["| one machine, one core | simulated s per s | ns per 10 ms step | time relative to C | agrees to |"]
-    lines.append("| --- | ---: | ---: | ---: | ---: |")
-    for row in rows:
-        ratio = f"{row.time_relative_to_c:.2f}" if row.time_relative_to_c < 10.0 else f"{row.time_relative_to_c:,.0f}"
-        agreement = f"{row.agrees_to:.0e}" if row.agrees_to else "same" if row.what == UNTRACED else "itself"
-        speed = float(f"{row.simulated_s_per_s:.3g}")
-        lines.append(f"| {row.what} | {speed:,.0f} | {_three_digits(row.ns_per_tick)} | {ratio} | {agreement} |")
-    lines += ["", "| waiting time | s |", "| --- | ---: |"]
-    lines += [f"| {name} | {seconds:.2f} |" for name, seconds in results["start_s"].items()]
-    return "\n".join(lines)
-
-
-def page(results: dict[str, Any]) -> str:
-    """Return the page of the documentation."""
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    speeds = {row["what"]: row["simulated_s_per_s"] for row in results["rows"]}
-    by_numpy = speeds[KERNEL] / speeds["numpy loop, dense inverse"]
-    return f"""# Speed
-
-A machine under load advances {float(f"{speeds[KERNEL]:.2g}"):,.0f} simulated seconds in a second on one core, with the
-trace recorded: {by_numpy:.0f} times as fast as the same model in a numpy loop.
-
-{table(results)}
-
-{results["processor"]}, {results["cores"]} cores, load average {results["load_before"][0]} before it began,
-{results["date"]}; {versions}.
-
-## What was measured
-
-The iMac Pro runs `benchmarks/render-loop.toml`, an all-core render and a pause, ten times over
-({results["what"].partition(", ")[2]}). A step is 10 ms: clocks, power, one implicit step of the thermal network of 15
-nodes, limits and counters. Each second the fan controller decides and the matrix is factored anew; each tenth of a
-second the summary is brought up to date and, with the trace on, a row of 23 columns is written.
-
-- **C** is the same step on the same arrays, in `benchmarks/single_machine/step.c`: written by hand but for the
-  elimination, whose lines are translated from the kernel's generator. It is compiled when the benchmark runs, and must
-  leave every field of the machine, every phase's end and every row of the trace as the kernel does, to {C_AGREES:.0e},
-  before it is timed.
-- **The numpy loop** keeps the dense inverse of the thermal matrix for a second and works a step through with arrays for
-  the network and Python's numbers for the controllers; no trace. Its energy must agree to {NUMPY_AGREES:.0e}.
-- **solve_ivp from tick to tick** calls LSODA (tolerances 1e-6) for each step of 10 ms with the power held, so that the
-  controllers act as often as in the kernel. **From fan second to fan second** it is RK45 with the controllers'
-  integrals as states beside the temperatures, leakage that follows the temperature all the time, and the end of a phase
-  as an event: the way a user of scipy would choose. Both solve the differential equations that the 10 ms steps
-  approximate, so they need agree with the kernel in energy to {TICK_AGREES:.0e} and {SECOND_AGREES:.0e} only.
-
-The kernel and the C programs took turns, {ROUNDS} times in one process, and each row is the best of its turns, in
-processor time of the one thread that works: what else runs on the machine then takes little from either. The slow
-references are timed over 2 to 20 simulated seconds, best of {SLOW_ROUNDS}, and scaled. Waiting times are by the clock
-and of whole processes, best of {START_ROUNDS} by turns; the two first simulations are timed inside theirs, after the
-imports, and the compilation once, in an empty cache.
-
-`make bench` measures again and prints the table; `python -m benchmarks.report --markdown` prints this page.
-"""
-
-
 def main() -> None:
-    """Measure and print the table, or print the page of an earlier measurement."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--markdown", action="store_true", help="print docs/speed.md from the last measurement")
-    if parser.parse_args().markdown:
-        print(page(json.loads(RESULTS.read_text(encoding="utf-8"))), end="")
-        return
+    """Measure, print the rows, and keep everything."""
     results = measure()
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(table(results))
+    for row in results["rows"]:
+        print(f"{row['what']:52} {row['simulated_s_per_s']:10,.0f} simulated s/s {row['ns_per_tick']:10.1f} ns/step")
+    for name, seconds in results["start_s"].items():
+        print(f"{name:52} {seconds:10.2f} s")
 
 
 def _row(what: str, times: list[float], c_times: list[float], error: float) -> Row:
@@ -214,11 +152,8 @@ def _row(what: str, times: list[float], c_times: list[float], error: float) -> R
     return Row(what, 1.0 / best, best * STEP_S * 1e9, best / best_c, ratio, error)
 
 
-def _three_digits(value: float) -> str:
-    return f"{value:.1f}" if value < 100.0 else f"{float(f'{value:.3g}'):,.0f}"
-
-
-def _processor() -> str:
+def processor() -> str:
+    """Return what the processor calls itself."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

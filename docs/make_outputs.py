@@ -22,7 +22,16 @@ from pathlib import Path
 
 from pages import DOCS, finish
 
-PAGES = ("start.md", "selectors.md", "workloads.md", "machines.md", "model.md", "files.md", "sweep.md", "../CONTRIBUTING.md")
+PAGES = (
+    "start.md",
+    "selectors.md",
+    "workloads.md",
+    "machines.md",
+    "model.md",
+    "files.md",
+    "sweep.md",
+    "../CONTRIBUTING.md",
+)
 MARK = re.compile(
     r"^<!-- (?P<what>file|run)(?P<options>(?: \w+=[\w,-]+)*): (?P<text>.+?) -->\n\n?"
     r"```(?P<kind>\w*)\n(?P<body>.*?)^```$",

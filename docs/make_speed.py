@@ -1,6 +1,6 @@
 """Write the tables of docs/speed.md from the last measurements in benchmarks/results; with ``--check`` only compare."""
 
-# ruff: noqa: INP001 - a script, not a package
+# ruff: noqa: INP001, PLR2004 - a script, not a package; how many digits a number gets is decided by its size
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ Results = dict[str, Any]
 
 def main() -> int:
     """Write the page, or only tell whether it is as it would be written."""
-    one, many = (json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("single-machine.json", "batch.json"))
+    one, many = (
+        json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("single-machine.json", "batch.json")
+    )
     regions = {
         "headline": _headline(one, many),
         "machine": _machine(one),
         "waiting": table(["waiting time", "s"], [[name, f"{s:.2f}"] for name, s in one["start_s"].items()], "b"),
-        "machine made on": f"{one['what'].partition(', ')[2]}; {_made_on(one)}, load average {one['load_before'][0]} before.",
+        "machine made on": f"{_made_on(one)}; load average {one['load_before'][0]} before it began.",
         "batch": _batch(many),
         "sizes": _sizes(many),
         "batch costs": _costs(many),
@@ -36,10 +38,10 @@ def _headline(one: Results, many: Results) -> str:
     speeds = {row["what"]: row["simulated_s_per_s"] for row in one["rows"]}
     kernel = speeds["spacegrey, trace on"]
     size = next(size for size in many["sizes"] if size["workload"] == "half-hour" and size["machines"] == 10_000)
+    by_numpy = kernel / speeds["numpy loop, dense inverse"]
     return (
-        f"A machine under load advances {_two_digits(kernel)} simulated seconds in a second on one core, with the trace "
-        f"recorded: {kernel / speeds['numpy loop, dense inverse']:.0f} times as fast as the same model in a numpy loop. "
-        f"Ten thousand machines, half an hour each, take {size['seconds']:.0f} s on {many['cores']} cores."
+        f"A machine under load advances {_two_digits(kernel)} simulated seconds in a second on one core, with the "
+        f"trace recorded: {by_numpy:.0f} times as fast as the same model in a numpy loop. Ten thousand machines, half an hour each, take {size['seconds']:.0f} s on {many['cores']} cores."
     )
 
 
@@ -56,14 +58,27 @@ def _machine(one: Results) -> str:
 
 def _batch(many: Results) -> str:
     rows, peak = many["rows"], many["peak_flop_per_s_and_core"]
-    plain = {row["cores"]: row["machine_s_per_s"] for row in rows if row["what"].startswith("C++") and "fast" not in row["what"]}
-    head = ["a batch", "cores", "machine-s per s", "core-ns per machine-step", "time relative to C++", "share of peak", "agrees to"]
+    plain = {
+        row["cores"]: row["machine_s_per_s"]
+        for row in rows
+        if row["what"].startswith("C++") and "fast" not in row["what"]
+    }
+    head = [
+        "a batch",
+        "cores",
+        "machine-s per s",
+        "core-ns per machine-step",
+        "time relative to C++",
+        "share of peak",
+        "agrees to",
+    ]
     lines: list[list[str]] = []
     for row in rows:
         share = many["flop_per_step"] / row["core_ns_per_step"] * 1e9 / peak if peak else None
         counted = share is not None and row["what"].startswith(("spacegrey", "C++"))
         lines.append([
-            row["what"], str(row["cores"]), _three_digits(row["machine_s_per_s"]), _three_digits(row["core_ns_per_step"]),
+            row["what"], str(row["cores"]),
+            _three_digits(row["machine_s_per_s"]), _three_digits(row["core_ns_per_step"]),
             _ratio(plain[row["cores"]] / row["machine_s_per_s"]) if plain else "", f"{share:.0%}" if counted else "",
             f"{row['agrees_to']:.0e}" if row["agrees_to"] else "itself",
         ])  # fmt: skip
@@ -73,10 +88,22 @@ def _batch(many: Results) -> str:
 def _sizes(many: Results) -> str:
     million = many["million"]
     rows = [
-        [NAMES[size["workload"]], f"{size['machines']:,}", _seconds(size["seconds"]), _three_digits(size["machine_s_per_s"])]
+        [
+            NAMES[size["workload"]],
+            f"{size['machines']:,}",
+            _seconds(size["seconds"]),
+            _three_digits(size["machine_s_per_s"]),
+        ]
         for size in many["sizes"]
     ]
-    rows.append(["one second", "1,000,000", _seconds(million["seconds"]), _three_digits(million["simulated_s"] / million["seconds"])])
+    rows.append(
+        [
+            "one second",
+            "1,000,000",
+            _seconds(million["seconds"]),
+            _three_digits(million["simulated_s"] / million["seconds"]),
+        ]
+    )
     return table(["each machine's work", "machines in one call", "s", "machine-s per s"], rows, "bcd")
 
 
@@ -96,15 +123,18 @@ def _costs(many: Results) -> str:
 def _batch_made_on(many: Results) -> str:
     peak = many["peak_flop_per_s_and_core"]
     said = [
-        f"{many['machines']} machines in the first table; {many['flop_per_step']:.0f} operations a step by the kernel's own "
-        "laws" + (f", of {peak / 1e9:.1f}e9 a second that a core reaches." if peak else "."),
+        f"{many['machines']} machines in the first table; "
+        f"{many['flop_per_step']:.0f} operations a step by the kernel's own laws"
+        + (f", of {peak / 1e9:.1f}e9 a second that a core reaches." if peak else "."),
         f"{_made_on(many)}. It took {many['took_s']} s.",
     ]
     if many["left_out"]:
         said.append(f"Not measured: {'; '.join(many['left_out'])}.")
     if many["disturbed"]:
         busy = ", ".join(f"{what} ({share:.0%})" for what, share in many["disturbed"].items())
-        said.append(f"Something else kept the cores busy before: {busy}; those figures are too slow rather than too fast.")
+        said.append(
+            f"Something else kept the cores busy before: {busy}; those figures are too slow rather than too fast."
+        )
     return " ".join(said)
 
 

@@ -165,7 +165,8 @@ def _held_out() -> str:
     blind = Counter(one["workload"] for one in record["not_predicted"])
     rest = ", ".join(f"`{name}` ({count})" for name, count in blind.most_common())
     head = ["workload", "rows", "predicted", "on beliefs", "mean, in the fit", "mean, left out", "median, left out"]
-    return f"{whole}\n\n{table(head, lines, right='bcdefg')}\n\nNot predicted, because one chip alone tells their size: {rest}."
+    shown = table(head, lines, right="bcdefg")
+    return f"{whole}\n\n{shown}\n\nNot predicted, because one chip alone tells their size: {rest}."
 
 
 def _repeats() -> str:

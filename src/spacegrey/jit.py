@@ -1,20 +1,26 @@
 """The one place that knows the compiler.
 
 `law` marks a pure function on floats: plain Python when called from Python, compiled into the kernel that calls it.
-`kernel` marks a loop over laws: compiled, and kept on disk for the next process.
+`kernel` marks a loop over laws: compiled, and kept on disk for the next process. `device_kernel` marks what one thread
+of a GPU does with the same laws.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
+import importlib.util
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numba
 from numba import config
 from numba.core import types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import intrinsic, overload
+
+from spacegrey.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +37,20 @@ def law(function: Callable[P, R]) -> Callable[P, R]:
     """Mark a pure function on floats as a law of physics that kernels may call."""
     # Inlined, so that the width of the lanes is a constant in every law; as calls the laws are a quarter slower.
     options: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy", "forceinline": True}
-    marked: Callable[P, R] = register_jitable(**options)(function)
-    return marked
+    _offer(function, function, "cpu", options)
+    # A GPU's compiler contracts by itself; its one other setting, fast or not, would assume that NaN cannot be.
+    _offer(function, function, "cuda", {"forceinline": True})
+    return function
+
+
+def _offer(name: Callable[..., Any], compiled: Callable[..., Any], target: str, options: dict[str, Any]) -> None:
+    """Let compiled code of a target that calls ``name`` have ``compiled`` instead."""
+
+    def chosen(*_arguments: Any, **_named: Any) -> Callable[..., Any]:  # noqa: ANN401 - numba's types of the arguments
+        return compiled
+
+    marked: Any = overload
+    marked(name, jit_options=options, strict=False, target=target)(chosen)
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -40,6 +58,51 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     options: dict[str, Any] = {"cache": True, "nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     compiled: Callable[P, R] = numba.njit(**options)(function)
     return compiled
+
+
+def device_kernel(function: Callable[..., None]) -> Callable[[], Any]:
+    """Mark what one thread of a GPU does; in it, ``cuda`` is the compiler's module.
+
+    Returns
+    -------
+    callable
+        Gives the kernel, to be launched as ``kernel()[blocks, threads](...)``; the first call of it needs a GPU.
+    """
+
+    @cache
+    def compiled() -> Any:  # noqa: ANN401 - numba's own type
+        # Here and not above the function: importing it must not need a GPU or its packages.
+        function.__globals__["cuda"] = cuda = device()
+        return cuda.jit(function)
+
+    return compiled
+
+
+@cache
+def device() -> Any:  # noqa: ANN401 - a module without types
+    """Return the compiler's module for CUDA GPUs, or raise InputError with what is missing on this computer."""
+    settings: Any = config  # named at run time
+    if not settings.ENABLE_CUDASIM and importlib.util.find_spec("numba_cuda") is None:
+        raise InputError(
+            "device 'cuda' needs numba-cuda, which is not installed: install the extra gpu, or choose: cpu"
+        )
+    cuda = importlib.import_module("numba.cuda")
+    try:
+        cuda.current_context()
+    except ImportError as error:  # what numba's errors about drivers and libraries are
+        raise InputError(no_gpu(error)) from None
+    return cuda
+
+
+def no_gpu(error: Exception) -> str:
+    r"""Return the line that says why the GPU cannot be used.
+
+    Examples
+    --------
+    >>> no_gpu(ImportError("Error at driver init: \n\nno driver\n:"))
+    "device 'cuda' found no usable NVIDIA GPU (Error at driver init: no driver); choose: cpu"
+    """
+    return f"device 'cuda' found no usable NVIDIA GPU ({' '.join(str(error).split()).rstrip(' .:')}); choose: cpu"
 
 
 def choose(condition: bool, yes: float, no: float) -> float:  # noqa: FBT001 - as the compiler's select
@@ -61,12 +124,15 @@ def _select(_typing: Any, _condition: Any, _yes: Any, _no: Any) -> Any:  # noqa:
     return types.float64(types.boolean, types.float64, types.float64), generate
 
 
-@overload(choose, jit_options={"forceinline": True})
+@overload(choose, jit_options={"forceinline": True}, target="cpu")
 def _choose(condition: Any, yes: Any, no: Any) -> Any:  # noqa: ANN401, ARG001
     def chosen(condition: Any, yes: Any, no: Any) -> Any:  # noqa: ANN401
         return _select(condition, yes, no)  # pyright: ignore[reportCallIssue] - numba gives the typing context
 
     return chosen
+
+
+_offer(choose, choose, "cuda", {"forceinline": True})
 
 
 def _fingerprint() -> str:

@@ -84,6 +84,8 @@ def test_an_unseen_chip_is_predicted_as_well_as_before(record):
 
 def test_repeats_are_of_one_chip_in_one_test():
     found = {(name, work): (count, percent) for name, work, count, percent in repeats(speed_rows())}
+    # One card with three settings of its power is not measured three times.
+    assert not [work for _, work in found if work == "witcher-3-4k"]
     # 145 and 167 s about their mean of 156 s: 7.6 and 6.6 %.
     assert found["Intel Core i9-9900K", "xcodebenchmark"] == (2, pytest.approx((156 / 145 - 156 / 167) * 50, rel=1e-9))
 

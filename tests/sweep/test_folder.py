@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from spacegrey.simulation import partitions
+from spacegrey.simulation import estimate, partitions
 from spacegrey.simulation.sweep import plan
 from spacegrey.simulation.sweep_file import read_sweep
 from spacegrey.simulation.sweep_rows import run_chunk
@@ -160,7 +160,7 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(command, asked, tm
 
 
 def test_a_sweep_that_would_fill_the_disk_is_refused(command, asked, tmp_path, monkeypatch):
-    monkeypatch.setattr(partitions.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(estimate.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     result = command("sweep", asked(), "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "1.0 kB are free" in result.stderr

@@ -234,7 +234,7 @@ def _run(block: list[_Work], table: Table) -> int:
 
 
 def _aligned(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a flat copy that begins with a cache line: a register of lanes that straddles two loads an eighth slower."""
+    """Return a flat copy that begins with a cache line: lanes that straddle two of them load an eighth slower."""
     room = np.empty(values.size + CACHE_LINE // values.itemsize)
     begin = -room.ctypes.data % CACHE_LINE // values.itemsize
     copy = room[begin : begin + values.size]

@@ -105,8 +105,11 @@ def chip(row: SpeedRow) -> str:
 
 
 def _chip(row: SpeedRow, built: Machine) -> str:
-    graphics = any(phase.graphics.tflop or phase.graphics.half_tflop for phase in library(row.workload).phases)
-    return _plain(built.graphics.name) if graphics else _plain(built.processor.name)
+    return _plain(built.graphics.name) if _is_of_graphics(row) else _plain(built.processor.name)
+
+
+def _is_of_graphics(row: SpeedRow) -> bool:
+    return any(phase.graphics.tflop or phase.graphics.half_tflop for phase in library(row.workload).phases)
 
 
 def _plain(name: str) -> str:
@@ -168,8 +171,10 @@ def repeats(rows: Sequence[SpeedRow]) -> list[tuple[str, str, int, float]]:
     for row in rows:
         if row.asked.best_of or row.asked.against or row.asked.measurement.value is None:
             continue
-        machine = row.machines[0]
-        key = (chip(row), row.asked.workload, machine.environment.__repr__(), round(machine.memory_gib))
+        built = row.machines[0]
+        card = f"{built.graphics.name} {built.graphics.power_cap_w} {built.graphics.dpm_states}"
+        part = card if _is_of_graphics(row) else f"{built.processor.name} {built.environment}"
+        key = (chip(row), row.asked.workload, part, round(built.memory_gib))
         sets.setdefault(key, []).append(row.asked.measurement.value)
     found: list[tuple[str, str, int, float]] = []
     for (name, work, _, _), values in sorted(sets.items()):

@@ -40,9 +40,9 @@ CONFIDENCE_SIGMA = {"high": 0.04, "medium": 0.05, "low": 0.08}
 """Scatter that careful, ordinary and doubtful scores of one machine have among each other. [ln] Assumed: repeated
 machines in the file differ by 3 to 6 %, and its doubtful rows stray about twice as far."""
 
-UPLOAD_SIGMA = 0.12
-"""Scatter of one result that a stranger uploads, with cooling and settings of their own. [ln] Assumed: between the
-0.04 of reviewers and the 0.18 of miners, who tune."""
+UPLOAD_SIGMA = 0.17
+"""Scatter of one result that a stranger uploads, with cooling and settings of their own. [ln] The fit finds it between
+the mean and the best of the miners' uploads (``population.spread``)."""
 
 STOPWATCH_S = 0.29
 """Standard deviation of a reading in whole seconds: a second over the root of twelve. [s]"""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.partitions import Estimate, Progress, Record
+    from spacegrey.simulation.estimate import Estimate
+    from spacegrey.simulation.partitions import Progress, Record
     from spacegrey.simulation.sweep import Plan
 
 EXAMPLES = """
@@ -42,7 +43,7 @@ def sweep(
     from spacegrey.simulation.sweep_file import read_sweep
 
     question = read_sweep(file)
-    from spacegrey.simulation import partitions
+    from spacegrey.simulation import estimate, partitions
 
     going_on = resume and partitions.is_sweep(out)
     if not going_on:
@@ -51,9 +52,9 @@ def sweep(
     before = partitions.check_same(out, partitions.record_of(made, question.text, 0)) if going_on else None
     say_when_compiling()
     # Who goes on knows already what it takes, and repeats nothing.
-    expected = None if before and not dry_run else partitions.estimate(made, out, threads)
+    expected = None if before and not dry_run else estimate.estimate(made, out, threads)
     if expected and not before:
-        partitions.check_room(expected.bytes, out)
+        estimate.check_room(expected.bytes, out)
     done = None
     if not dry_run:
         record = before or partitions.record_of(made, question.text, expected.chunk_rows if expected else 0)
@@ -82,12 +83,12 @@ def _cluster(address: str | None) -> AbstractContextManager[Any]:
 def _run(made: Plan, out: Path, record: Record, threads: int | None, client: Any) -> Progress:  # noqa: ANN401
     from spacegrey.interfaces.cli.output import progress
     from spacegrey.interfaces.words import duration
-    from spacegrey.simulation import partitions
+    from spacegrey.simulation import estimate, partitions
 
     with partitions.only_one(out):
         partitions.clear(out)
         missing = _missing(out, record)
-        partitions.check_room(partitions.still_needed(out, len(missing)), out)
+        estimate.check_room(estimate.still_needed(out, len(missing)), out)
         with progress(f"{record.rows:,} runs") as update:
 
             def show(state: Progress) -> None:
@@ -136,7 +137,7 @@ def _as_json(made: Plan, out: Path, expected: Estimate | None, done: Progress | 
 def _print(made: Plan, out: Path, expected: Estimate | None, done: Progress | None) -> None:
     from spacegrey.interfaces.cli.output import console
     from spacegrey.interfaces.words import duration
-    from spacegrey.simulation.partitions import size
+    from spacegrey.simulation.estimate import size
 
     shown = console()
     wrap = not shown.is_terminal
