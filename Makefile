@@ -57,7 +57,7 @@ fit: setup ## fit the machines' free parameters to the calibration rows
 held-out: setup ## leave each chip out of the fit of speeds in turn, and predict it from the others
 	$(bin)/python -m spacegrey.simulation.held_out
 
-gpu-check: setup ## compile the GPU's kernel, on any computer (its compiler goes aside, into .venv/gpu: 1 GB)
+gpu-check: setup ## compile the GPU's kernel, on any computer (its compiler goes aside, into .venv/gpu: 1.7 GB)
 	@[ -x $(venv)/gpu/bin/pytest ] || { $(bin)/python -m venv --clear $(venv)/gpu && $(venv)/gpu/bin/python -m pip \
 	  --disable-pip-version-check --no-input -qq install --editable '.[gpu,test]'; }
 	$(venv)/gpu/bin/pytest tests/gpu $(ARGS)

@@ -41,7 +41,8 @@ def _headline(one: Results, many: Results) -> str:
     by_numpy = kernel / speeds["numpy loop, dense inverse"]
     return (
         f"A machine under load advances {_two_digits(kernel)} simulated seconds in a second on one core, with the "
-        f"trace recorded: {by_numpy:.0f} times as fast as the same model in a numpy loop. Ten thousand machines, half an hour each, take {size['seconds']:.0f} s on {many['cores']} cores."
+        f"trace recorded: {by_numpy:.0f} times as fast as the same model in a numpy loop. Ten thousand machines, half "
+        f"an hour each, take {size['seconds']:.0f} s on {many['cores']} cores."
     )
 
 

@@ -1,6 +1,6 @@
 """The code that a GPU would get, compiled without one: whole, with fused multiply-adds, in double precision throughout.
 
-Needs the extra gpu, several hundred megabytes; `make gpu-check` installs it aside and runs these tests.
+Needs the extra gpu, about 500 MB; `make gpu-check` installs it aside and runs these tests.
 """
 
 import importlib.util
