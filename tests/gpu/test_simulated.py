@@ -15,9 +15,9 @@ HERE = Path(__file__).parent
 SAME = 1e-9
 """How near the plain operations come to the compiled ones, which contract products and sums; relative."""
 
-HOT = "imac-pro:18-core+ambient=60C,fan=1200rpm,dust=0.5"
+HOT = "imac-pro:18-core+ambient=60C,dust=0.9"
 SELECTORS = (
-    HOT,  # throttles
+    HOT,  # throttles, and its fans rise
     "mac-mini-2018+ambient=60C,dust=0.5",  # at its power limit, and drops frames
     HOT,  # shares its phases with the first
     "macbook-air-m1",  # takes longest
@@ -79,8 +79,10 @@ def test_the_jobs_differ_in_what_the_kernel_must_do(tables):
     cpu, _ = tables
     assert len(set(cpu["duration_s"])) == len(set(SELECTORS))
     assert len(set(np.ceil(cpu["duration_s"]))) > 2  # threads end in different seconds
-    assert set(cpu["limit"]) >= {"processor temperature", "processor power limit"}
-    assert cpu["delivered"].min() < 0.99 < cpu["delivered"].max()
+    assert len(set(cpu["limit"])) > 1
+    assert cpu["peak_cpu_temp_c"].max() > 95.0  # where processors trip
+    assert (cpu["fan_rpm_max"] > cpu["fan_rpm_min"] + 100.0).any()
+    assert cpu["delivered"].min() < 0.9  # late frames
 
 
 SLICED = """
@@ -148,7 +150,7 @@ def broken(one):
         m[at.UNCORE_W] = np.nan
     return m
 batch.lane = broken
-batch.LONGEST_S = 25
+batch.LONGEST_S = 26
 seen = []
 table = batch.simulate_batch(jobs, device="cuda", progress=seen.append)
 print(json.dumps([table["refusal"].tolist(), table["duration_s"].tolist(), seen]))
@@ -161,7 +163,7 @@ def test_a_bad_job_spoils_no_other(tables):
     for refusal, duration, selector, whole in zip(refusals, durations, SELECTORS, tables[0]["duration_s"], strict=True):
         if selector.startswith("mac-mini-2018"):
             assert "left the numbers" in refusal
-        elif whole > 25.0:
+        elif whole > 26.0:
             assert "not done" in refusal
             assert np.isnan(duration)
         else:
