@@ -50,6 +50,7 @@ bench: setup ## the benchmarks, each beside its reference
 	$(bin)/pytest benchmarks --benchmark-only $(ARGS)
 	$(bin)/python -m benchmarks.report
 	$(bin)/python -m benchmarks.batch.report
+	$(bin)/python -m benchmarks.cluster
 
 fit: setup ## fit the machines' free parameters to the calibration rows
 	$(bin)/python -m spacegrey.simulation.fitting
@@ -64,9 +65,12 @@ gpu-check: setup ## compile the GPU's kernel, on any computer (its compiler goes
 
 docs: setup ## the documentation, in docs/_build/html; pages' tables and outputs are written anew
 	$(bin)/python docs/make_tables.py
+	$(bin)/python docs/make_ownership.py
 	$(bin)/python docs/make_drawing.py
+	$(bin)/python docs/make_desks.py
 	$(bin)/python docs/make_validation.py
 	$(bin)/python docs/make_speed.py
+	$(bin)/python docs/make_rivals.py
 	$(bin)/python docs/make_outputs.py
 	$(bin)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs docs/_build/html
 

@@ -30,6 +30,16 @@ PAGES = (
     "model.md",
     "files.md",
     "sweep.md",
+    "connect.md",
+    "network.md",
+    "identify.md",
+    "prices.md",
+    "match.md",
+    "own.md",
+    "upgrades.md",
+    "choose.md",
+    "rivals.md",
+    "disk.md",
     "../CONTRIBUTING.md",
 )
 MARK = re.compile(

@@ -18,8 +18,9 @@ Results = dict[str, Any]
 
 def main() -> int:
     """Write the page, or only tell whether it is as it would be written."""
-    one, many = (
-        json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("single-machine.json", "batch.json")
+    one, many, cluster = (
+        json.loads((RESULTS / name).read_text(encoding="utf-8"))
+        for name in ("single-machine.json", "batch.json", "cluster.json")
     )
     regions = {
         "headline": _headline(one, many),
@@ -30,6 +31,8 @@ def main() -> int:
         "sizes": _sizes(many),
         "batch costs": _costs(many),
         "batch made on": _batch_made_on(many),
+        "cluster": _cluster(cluster),
+        "cluster made on": f"{_made_on(cluster)}; load average {cluster['load_before']:.2f} before it began.",
     }
     return finish({"speed.md": fill("speed.md", regions)}, check="--check" in sys.argv)
 
@@ -111,7 +114,11 @@ def _sizes(many: Results) -> str:
 def _costs(many: Results) -> str:
     million, first = many["million"], many["first"]
     rows = [
-        ["Python around the kernel, for a machine not seen before", f"{many['python_us_per_machine']:.0f} µs"],
+        ["Python around the kernel, for a machine in a room of its own", f"{many['python_us_per_machine']:.0f} µs"],
+        *(
+            [f"a run of a sweep of one second each, all of it, where {what} varies", f"{taken:.0f} µs"]
+            for what, taken in many["sweep_us_per_row"].items()
+        ),
         ["memory for a machine beyond its results, a million in one call", f"{million['beyond_bytes']:,.0f} B"],
         ["the results themselves", f"{million['result_bytes']:,.0f} B"],
         ["`import spacegrey.simulation.batch`", f"{first['import_s']:.2f} s"],
@@ -119,6 +126,20 @@ def _costs(many: Results) -> str:
         ["first batch ever: compile the kernels", f"{first['first_batch_compiled_s']:.2f} s"],
     ]
     return table(["what it costs besides", ""], rows, "b")
+
+
+def _cluster(found: Results) -> str:
+    each = found["machines"] * found["simulated_s_each"]
+    ways = (
+        (f"`spacegrey sweep` on {found['workers']} threads", found["local_s"]),
+        (f"the same on {found['workers']} workers of one thread, `--cluster`", found["cluster_s"]),
+    )
+    rows = [
+        [what, f"{min(turns):.1f}", f"{max(turns):.1f}", _three_digits(each / min(turns)),
+         f"{min(found['local_s']) / min(turns):.2f}"]
+        for what, turns in ways
+    ]  # fmt: skip
+    return table(["a sweep", "s, best", "s, worst", "machine-s per s", "efficiency"], rows, "bcde")
 
 
 def _batch_made_on(many: Results) -> str:
@@ -131,8 +152,9 @@ def _batch_made_on(many: Results) -> str:
     ]
     if many["left_out"]:
         said.append(f"Not measured: {'; '.join(many['left_out'])}.")
-    if many["disturbed"]:
-        busy = ", ".join(f"{what} ({share:.0%})" for what, share in many["disturbed"].items())
+    disturbed = {what: share for part in many["disturbed"].values() for what, share in part.items()}
+    if disturbed:
+        busy = ", ".join(f"{what} ({share:.0%})" for what, share in disturbed.items())
         said.append(
             f"Something else kept the cores busy before: {busy}; those figures are too slow rather than too fast."
         )

@@ -20,7 +20,7 @@ from spacegrey.parts.cooling.spec import Capacities, Conductances, Controller, C
 from spacegrey.parts.display.spec import Panel
 from spacegrey.parts.graphics.spec import Graphics, GraphicsArchitecture, MediaEngine
 from spacegrey.parts.memory.spec import Memory
-from spacegrey.parts.ports.spec import Ports
+from spacegrey.parts.ports.spec import Cable, Device, Link, Ports, PortTree, Published, Receptacle
 from spacegrey.parts.power.spec import PowerSupply
 from spacegrey.parts.processor.spec import EfficiencyCores, Microarchitecture, Processor
 from spacegrey.parts.storage.spec import Storage
@@ -58,6 +58,7 @@ UNITS = {
     "_nf": "nF",
     "_rpm": "1/min",
     "gbit_s": "Gbit/s",
+    "gbps": "Gbit/s",
     "_gb_s": "GB/s",
     "_mt_s": "10⁶ transfers/s",
     "_ns": "ns",
@@ -66,6 +67,7 @@ UNITS = {
     "_l_s": "L/s",
     "_nits": "cd/m²",
     "_in": "inch",
+    "_mm": "mm",
     "_mpixel_s": "10⁶ pixels/s",
     "per_w": "1/W",
     "_per_kelvin": "1/K",
@@ -156,6 +158,12 @@ SHEETS = {
     "[parts.cooling.*.controller]": Controller,
     "[parts.power.*]": PowerSupply,
     "[parts.displays.*]": Panel,
+    "[parts.ports.*]": PortTree,
+    "[parts.ports.*.links.*]": Link,
+    "[parts.ports.*.receptacles.*]": Receptacle,
+    "[[parts.ports.*.published]]": Published,
+    "[[device]]": Device,
+    "[[device]] cable": Cable,
 }
 
 WHAT_IF_MEANINGS = {
@@ -164,6 +172,8 @@ WHAT_IF_MEANINGS = {
     "dust": ("0.3, 30%", "share of the air flow that dust takes away"),
     "fan": ("max, 1800rpm", "fixed fan speed in place of the machine's own controller"),
     "overclock": ("4.5GHz", "one clock for every core, power limits lifted"),
+    "power-limit": ("65W", "package power of the processor, at once and for hours, in place of its own limits"),
+    "undervolt": ("50mV, 0.05V", "taken off the processor's voltage at every clock"),
 }
 
 

@@ -8,6 +8,14 @@ find_missing() {
   command -v chromium >/dev/null || missing+=(chromium)
   command -v gcc >/dev/null || missing+=(gcc)
   command -v g++ >/dev/null || missing+=(g++)
+  command -v edid-decode >/dev/null || missing+=(edid-decode)
+  command -v nbdinfo >/dev/null || missing+=(libnbd-bin)
+  /usr/bin/python3 -c 'import nbd' 2>/dev/null || missing+=(python3-libnbd)
+  command -v qemu-io >/dev/null || missing+=(qemu-utils)
+  command -v nbdkit >/dev/null || missing+=(nbdkit)
+  command -v fio >/dev/null || missing+=(fio)
+  command -v psktool >/dev/null || missing+=(gnutls-bin)
+  [ -x /sbin/mkfs.ext4 ] || missing+=(e2fsprogs)
   [ -n "$(fc-list 'DejaVu Sans' 2>/dev/null || true)" ] || missing+=(fontconfig fonts-dejavu-core)
 }
 

@@ -1,17 +1,17 @@
 """Measures batches of machines against their references in one process, by turns, and writes what was found.
 
 ``python -m benchmarks.batch.report`` measures, prints, and writes ``results/batch.json``; ``docs/make_speed.py`` makes
-the tables of ``docs/speed.md`` from that file.
+the tables of ``docs/speed.md`` from that file. With names of `PARTS` it measures these anew and keeps the rest.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import importlib.metadata
 import json
 import os
 import platform
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -24,10 +24,14 @@ from benchmarks.batch.blocks import BLINK, HALF_HOUR, Blocks, Configurations, Ke
 from benchmarks.batch.count import flop_per_step
 from benchmarks.batch.reference_cpp import FAST, PLAIN, CppStep, build, compiler, compiler_version, peak_flop_per_s
 from benchmarks.case import case
+from benchmarks.quiet import Quiet
 from benchmarks.reference_scipy import solve_ivp_by_second
 from benchmarks.report import SECOND_AGREES, agreed, processor, slow_error
 from spacegrey.simulation.batch import simulate_batch
 from spacegrey.simulation.kernel.tick import STEP_S
+from spacegrey.simulation.sweep import plan
+from spacegrey.simulation.sweep_file import read_sweep
+from spacegrey.simulation.sweep_rows import run_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,12 +49,6 @@ BLINK_COUNTS = (1, 10, 100, 1_000, 10_000, 100_000)
 MILLION = 1_000_000
 SHORT_S = 5.0
 """A measurement that takes less is repeated."""
-
-QUIET, PATIENCE_S = 0.1, 60.0
-"""Share of the cores that may be busy with something else, and how long to wait for that in all. [1, s]"""
-
-GLANCE_S = 0.5
-"""How long the cores are watched to see whether they are busy. [s]"""
 
 FIRST_BATCH = """
 import time
@@ -79,7 +77,7 @@ before, calls, most = resident(), 0, 0
 def progress(_):
     global calls, most
     calls += 1
-    if calls % 256 == 0:
+    if calls % 16 == 0:
         most = max(most, resident())
 
 begin = time.perf_counter()
@@ -91,6 +89,18 @@ print(json.dumps({
     "seconds": taken, "simulated_s": float(table["duration_s"].sum()), "refused": int((table["refusal"] != "").sum()),
     "result_bytes": results / COUNT, "beyond_bytes": (most - before - results) / COUNT,
 }))
+"""
+
+
+SWEEP = """
+machines = ["imac-pro:*"]
+workloads = ["{work}"]
+sampling = "latin-hypercube"
+samples = 4096
+draw = ["machines"]
+
+[vary]
+{axis}
 """
 
 
@@ -115,27 +125,11 @@ class Size:
     machine_s_per_s: float
 
 
-class Quiet:
-    """Waits until nothing else keeps the cores busy, and remembers where that was in vain."""
-
-    def __init__(self) -> None:
-        self.disturbed: dict[str, float] = {}
-        self._waited_s = 0.0
-
-    def wait(self, what: str) -> None:
-        """Wait for idle cores before ``what`` is measured."""
-        while (busy := _busy_share()) > QUIET:
-            self._waited_s += GLANCE_S
-            if self._waited_s > PATIENCE_S:
-                self.disturbed[what] = round(busy, 2)
-                print(f"{what}: {busy:.0%} of the cores are busy with something else", file=sys.stderr)
-                return
-
-
 def measure() -> dict[str, Any]:
     """Return the measurements and what they were made on."""
     quiet, left_out = Quiet(), list[str]()
     begin = time.perf_counter()
+    made_on = _made_on()
     half_hours = blocks(Configurations(MACHINES, HALF_HOUR))
     with tempfile.TemporaryDirectory() as folder:
         programs: list[CppStep] = []
@@ -148,25 +142,38 @@ def measure() -> dict[str, Any]:
             left_out.append("C++ and the peak: no g++ here")
         rows = versions(half_hours, programs, quiet)
     rows += array_rows(quiet, left_out)
-    versions_used = {"spacegrey", "numba", "numpy", "scipy", *(["jax"] if reference_arrays.has_jax() else [])}
-    return {
+    results: dict[str, Any] = {
         "machines": MACHINES,
-        "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in sorted(versions_used)}
-        | ({"g++": compiler_version()} if compiler() else {}),
+        **made_on,
         "left_out": left_out,
         "flop_per_step": flop_per_step(half_hours),
         "peak_flop_per_s_and_core": peak,
         "rows": [asdict(row) for row in rows],
-        "sizes": [asdict(size) for size in sizes(quiet)],
-        "million": million(quiet),
-        "python_us_per_machine": python_us(quiet),
-        "first": first(quiet),
-        "disturbed": quiet.disturbed,
-        "took_s": round(time.perf_counter() - begin),
+        "disturbed": {"rows": quiet.disturbed} if quiet.disturbed else {},
+    }
+    add(results, list(PARTS))
+    return results | {"took_s": round(time.perf_counter() - begin)}
+
+
+def add(results: dict[str, Any], parts: list[str]) -> None:
+    """Measure parts into results, in place of what stands there."""
+    for name in parts:
+        quiet = Quiet()
+        results[name] = PARTS[name](quiet)
+        results["disturbed"].pop(name, None)
+        if quiet.disturbed:
+            results["disturbed"][name] = quiet.disturbed
+
+
+def _made_on() -> dict[str, Any]:
+    used = {"spacegrey", "numba", "numpy", "scipy", *(["jax"] if reference_arrays.has_jax() else [])}
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in sorted(used)}
+        | ({"g++": compiler_version()} if compiler() else {}),
     }
 
 
@@ -285,7 +292,7 @@ def million(quiet: Quiet) -> dict[str, float]:
 
 
 def python_us(quiet: Quiet) -> float:
-    """Return what `simulate_batch` does around the kernel for a machine that it has not seen. [us]."""
+    """Return what `simulate_batch` does around the kernel for a machine in a room of its own. [us]."""
     jobs, batch, kernel = list(Configurations(2048, BLINK)), blocks(Configurations(2048, BLINK)), Kernel()
     quiet.wait("Python")
     whole = alone = float("inf")
@@ -298,6 +305,29 @@ def python_us(quiet: Quiet) -> float:
     return (whole - alone) / len(jobs) * 1e6
 
 
+def sweep_us(quiet: Quiet) -> dict[str, float]:
+    """Return what a run of a sweep takes of a core when there is little to simulate, by what varies. [us]."""
+    varied = {
+        "the room": 'ambient = { from = "15C", to = "35C" }',
+        "a data sheet": "processor.pl1_w = { scale = [0.8, 1.0] }",
+    }
+    found: dict[str, float] = {}
+    for what, axis in varied.items():
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "sweep.toml"
+            file.write_text(SWEEP.format(work=BLINK, axis=axis), encoding="utf-8")
+            made = plan(read_sweep(file))
+        run_chunk(made, 0, 64)
+        quiet.wait(f"a sweep of {what}")
+        best = float("inf")
+        for _ in range(5):
+            begin = time.process_time()
+            run_chunk(made, 0, made.rows)
+            best = min(best, time.process_time() - begin)
+        found[what] = best / made.rows * 1e6
+    return found
+
+
 def first(quiet: Quiet) -> dict[str, float]:
     """Return the seconds of an import, and of a process's first batch with kernels on disk and without."""
     quiet.wait("first batch")
@@ -307,27 +337,37 @@ def first(quiet: Quiet) -> dict[str, float]:
     return {"import_s": min(imports), "first_batch_compiled_s": calls[0], "first_batch_cached_s": min(calls[1:])}
 
 
-def _busy_share() -> float:
-    """Return the share of all cores that was busy in the last moment."""
-
-    def ticks() -> tuple[int, int]:
-        line = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
-        numbers = [int(number) for number in line.split()[1:9]]
-        return sum(numbers), numbers[3] + numbers[4]
-
-    (total, idle), _ = ticks(), time.sleep(GLANCE_S)
-    total_after, idle_after = ticks()
-    return 1.0 - (idle_after - idle) / max(total_after - total, 1)
+PARTS: dict[str, Callable[[Quiet], Any]] = {
+    "sizes": lambda quiet: [asdict(size) for size in sizes(quiet)],
+    "million": million,
+    "python_us_per_machine": python_us,
+    "sweep_us_per_row": sweep_us,
+    "first": first,
+}
+"""What can be measured anew by itself."""
 
 
 def main() -> None:
-    """Measure, print the rows, and keep everything."""
-    results = measure()
+    """Measure, print, and keep everything, or some parts of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[[], *PARTS], help="measure only these")
+    parts: list[str] = parser.parse_args().parts
+    if parts:
+        results = json.loads(RESULTS.read_text(encoding="utf-8"))
+        before, now = ({"processor": one["processor"], **one["versions"]} for one in (results, _made_on()))
+        for name in sorted(set(before) & set(now)):  # jax may be missing: no part has it
+            if before[name] != now[name]:
+                raise SystemExit(
+                    f"{RESULTS.name} was made with {name} {before[name]}, here is {now[name]}: measure all"
+                )
+        add(results, parts)
+    else:
+        results = measure()
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     for row in results["rows"]:
         print(f"{row['what']:60} {row['cores']} {row['machine_s_per_s']:12,.0f} machine-s/s"
               f" {row['core_ns_per_step']:9.1f} core-ns/step {row['agrees_to']:.0e}")  # fmt: skip
-    for key in ("sizes", "million", "python_us_per_machine", "first", "left_out", "disturbed", "took_s"):
+    for key in (*PARTS, "left_out", "disturbed", "took_s"):
         print(key, results[key])
 
 

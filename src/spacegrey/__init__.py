@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 __all__ = ["run"]
 
 
-def run(workload: str, on: str = "imac-pro") -> Run:
+def run(workload: str, on: str = "imac-pro", plan: str | None = None) -> Run:
     """Run a workload on a machine, both by the names that the command line takes.
 
     Parameters
@@ -20,6 +20,8 @@ def run(workload: str, on: str = "imac-pro") -> Run:
         A workload of the library, or the path of a TOML file.
     on : str
         A selector, such as ``"imac-pro:18-core,vega-64+ambient=35C"``.
+    plan : str, optional
+        Path of a plan of what is plugged in; its storage and network do the work.
 
     Returns
     -------
@@ -44,4 +46,12 @@ def run(workload: str, on: str = "imac-pro") -> Run:
     from spacegrey.simulation.run import simulate
     from spacegrey.workload.library import workload as read
 
-    return simulate(read(workload), machine(on))
+    built = machine(on)
+    if plan is not None:
+        from pathlib import Path
+
+        from spacegrey.connections.plan import read_plan
+        from spacegrey.connections.plugged import plugged
+
+        built = plugged(read_plan(Path(plan)), built)
+    return simulate(read(workload), built)

@@ -32,14 +32,16 @@ R = TypeVar("R")
 # the single run's answer and a NaN is seen.
 FASTMATH = {"contract", "arcp", "nsz"}
 
+# A GPU's compiler contracts by itself; its one other setting, fast or not, would assume that NaN cannot be.
+ON_GPU: dict[str, Any] = {"fastmath": False}
+
 
 def law(function: Callable[P, R]) -> Callable[P, R]:
     """Mark a pure function on floats as a law of physics that kernels may call."""
     # Inlined, so that the width of the lanes is a constant in every law; as calls the laws are a quarter slower.
     options: dict[str, Any] = {"fastmath": FASTMATH, "error_model": "numpy", "forceinline": True}
     _offer(function, function, "cpu", options)
-    # A GPU's compiler contracts by itself; its one other setting, fast or not, would assume that NaN cannot be.
-    _offer(function, function, "cuda", {"forceinline": True})
+    _offer(function, function, "cuda", {**ON_GPU, "forceinline": True})
     return function
 
 
@@ -61,7 +63,7 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def device_kernel(function: Callable[..., None]) -> Callable[[], Any]:
-    """Mark what one thread of a GPU does; in it, ``cuda`` is the compiler's module.
+    """Mark what one thread of a GPU does; in it, ``cuda`` is the compiler's module. The code is kept on disk.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def device_kernel(function: Callable[..., None]) -> Callable[[], Any]:
     def compiled() -> Any:  # noqa: ANN401 - numba's own type
         # Here and not above the function: importing it must not need a GPU or its packages.
         function.__globals__["cuda"] = cuda = device()
-        return cuda.jit(function)
+        return cuda.jit(**ON_GPU, cache=True)(function)
 
     return compiled
 
@@ -132,7 +134,7 @@ def _choose(condition: Any, yes: Any, no: Any) -> Any:  # noqa: ANN401, ARG001
     return chosen
 
 
-_offer(choose, choose, "cuda", {"forceinline": True})
+_offer(choose, choose, "cuda", {**ON_GPU, "forceinline": True})
 
 
 def _fingerprint() -> str:

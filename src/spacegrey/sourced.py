@@ -95,18 +95,25 @@ class Document:
     data: Table
 
     def line_of(self, keys: Sequence[str | int]) -> int:
-        """Return the line (from 1) where a key, or the nearest table above it, stands."""
+        """Return the line (from 1) where a key, or the nearest table above it, stands.
+
+        A number after the first key picks the table of a list: ``["offer", 2, "price"]`` is in the third ``[[offer]]``.
+        """
         wanted = [str(key) for key in keys if not isinstance(key, int)]
-        best, best_depth, table = 1, 0, list[str]()
+        place = keys[1] if len(keys) > 1 and isinstance(keys[1], int) else None
+        best, best_depth, table, element = 1, 0, list[str](), -1
         for number, line in enumerate(self.text.splitlines(), start=1):
             header = _TABLE.match(line)
             pair = None if header else _KEY.match(line)
             if header:
                 table = _split(header[1])
                 here = table
+                element += line.lstrip().startswith("[[") and table == wanted[:1]
             elif pair:
                 here = table + _split(pair[1])
             else:
+                continue
+            if place is not None and element >= 0 and here[0] == wanted[0] and element != place:
                 continue
             depth = _common(here, wanted)
             if depth in (len(here), len(wanted)) and depth > best_depth:

@@ -26,6 +26,7 @@ UNITS: dict[str, dict[str, tuple[float, float]]] = {
     "speed": {"rpm": (1.0, 0.0)},
     "power": {"W": (1.0, 0.0), "mW": (1e-3, 0.0), "kW": (1e3, 0.0)},
     "frequency": {"GHz": (1.0, 0.0), "MHz": (1e-3, 0.0)},
+    "voltage": {"mV": (1.0, 0.0), "V": (1e3, 0.0)},
     "bytes": {
         "B": (1.0, 0.0),
         "kB": (1e3, 0.0),

@@ -64,7 +64,7 @@ def test_every_part_is_used_by_a_machine():
     used = set()
     for name in machine_ids():
         file = read_machine(name)
-        used |= {file.spec.cooling, file.spec.supply, file.spec.panel}
+        used |= {file.spec.cooling, file.spec.supply, file.spec.panel, file.spec.io}
         used |= {choice.part for option in file.options.values() for choice in option.choices.values()}
     bases = {str(entry.table.get("extends")) for kind in PART_KINDS for entry in part_entries(kind).values()}
     chips = [part("processors", name) for name in part_entries("processors")]

@@ -32,8 +32,10 @@ places = int64[:, ::1]
 signatures = {begin: (one, two, places), go_on: (one, two, places, numbers, one, numbers, int64)}
 code = {}
 for kernel, signature in signatures.items():
-    function = kernel().py_func
-    ptx, _ = cuda.compile(function, signature, device=False, abi="numba", cc=card, output="ptx")
+    function, options = kernel().py_func, kernel().targetoptions
+    fast = options["fastmath"]
+    assert type(kernel()._cache).__name__ == "CUDACache"
+    ptx, _ = cuda.compile(function, signature, device=False, fastmath=fast, abi="numba", cc=card, output="ptx")
     # The other way, which is the usual one on a computer with a card: linked as code of the compiler's own.
     lto, _ = cuda.compile(function, signature, device=False, abi="numba", cc=card, output="ltoir")
     code[function.__name__] = ptx, len(lto)
@@ -64,6 +66,17 @@ def test_the_kernels_compile_for_the_card(compiled):
 def test_products_and_sums_are_fused(compiled):
     _, code = compiled
     assert instructions(code["go_on"][0]).count("fma.rn.f64") > 100  # a step has a few hundred
+
+
+def test_no_arithmetic_is_approximate_and_nan_is_seen(compiled):
+    _, code = compiled
+    found = instructions(code["go_on"][0])
+    # The seed of the compiler's own logarithm and powers, which they then refine.
+    assert {one for one in found if ".approx" in one or ".ftz" in one or ".full" in one} <= {"rcp.approx.ftz.f64"}
+    assert found.count("rcp.approx.ftz.f64") <= 5
+    assert found.count("div.rn.f64") > 10
+    # Comparisons that are true of a NaN: a compiler that assumes there is none has no use for them.
+    assert sum(one in {"setp.geu.f64", "setp.gtu.f64", "setp.leu.f64", "setp.ltu.f64"} for one in found) > 10
 
 
 def test_nothing_is_called_that_is_not_there(compiled):

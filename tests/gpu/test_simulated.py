@@ -86,7 +86,7 @@ def test_the_jobs_differ_in_what_the_kernel_must_do(tables):
 
 
 SLICED = """
-starts = np.stack([batch.lane(one) for _, one in jobs], axis=1)
+starts = batch.lanes([one for _, one in jobs])
 phases = [batch.lower(work, one) for _, one in jobs]
 def run(launch_s):
     done = gpu.run_machines(starts, phases, 3600, launch_s)
@@ -143,13 +143,12 @@ def test_what_does_not_fit_the_memory_goes_in_parts():
 
 
 BROKEN = """
-plain = batch.lane
-def broken(one):
-    m = plain(one)
-    if one.id == "mac-mini-2018":
-        m[at.UNCORE_W] = np.nan
+plain = batch.lanes
+def broken(machines, known):
+    m = plain(machines, known)
+    m[at.UNCORE_W, [one.id == "mac-mini-2018" for one in machines]] = np.nan
     return m
-batch.lane = broken
+batch.lanes = broken
 batch.LONGEST_S = 26
 seen = []
 table = batch.simulate_batch(jobs, device="cuda", progress=seen.append)

@@ -31,6 +31,9 @@ ENVIRONMENTS = st.builds(
     dust=st.integers(0, 90).map(lambda percent: percent / 100),
     fan=st.none() | st.just(float("inf")) | st.integers(0, 5000).map(float),
     overclock_ghz=st.none() | st.integers(5, 70).map(lambda tenths: tenths / 10),
+    power_limit_w=st.none() | st.integers(1, 2000).map(float),
+    undervolt_mv=st.integers(0, 200).map(float),
+    fan_curve=st.none(),
 )
 
 
@@ -43,6 +46,10 @@ def written(environment):
         parts.append(f"brightness={environment.brightness}")
     if environment.fan is not None:
         parts.append("fan=max" if environment.fan == float("inf") else f"fan={environment.fan}rpm")
+    if environment.power_limit_w is not None:
+        parts.append(f"power-limit={environment.power_limit_w}W")
+    if environment.undervolt_mv:
+        parts.append(f"undervolt={environment.undervolt_mv}mV")
     if environment.overclock_ghz is not None:
         parts.append(f"overclock={environment.overclock_ghz}GHz")
     return ",".join(parts)

@@ -20,6 +20,26 @@ MEASUREMENTS = """\
 id,machine,cpu,cores,ram_gb,gpu,benchmark,metric,value,unit,conditions,source_url,confidence,note
 X1,iMac Pro (2017),Xeon W-2140B,8,32,Radeon Pro Vega 56 8GB,Cinebench R15,multi score,1700,points,mine,,high,
 """
+DUMP = " ● Promise Technology, Inc. Pegasus3 R8\n   ├─ generation:    Thunderbolt 3\n   └─ status:        authorized\n"
+OWN_DEVICE = """
+[my-array]
+kind = "storage"
+link = "thunderbolt3"
+read_gbps = 8.0
+write_gbps = 6.0
+assumed = { read_gbps = "measured once", write_gbps = "measured once" }
+"""
+DESK = """
+storage = "raid"
+
+[[device]]
+name = "screen"
+model = "lg-ultrafine-5k"
+
+[[device]]
+name = "raid"
+model = "promise-pegasus3-r8"
+"""
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -61,9 +81,15 @@ def test_every_example_runs(command, example, tmp_path, monkeypatch, saved, save
     short().rename(tmp_path / "my-job.toml")
     (tmp_path / "my-machine.toml").write_text('extends = "imac-pro"\n[machine]\nname = "mine"\n', encoding="utf-8")
     (tmp_path / "mine.csv").write_text(MEASUREMENTS, encoding="utf-8")
+    (tmp_path / "dumps").mkdir()
+    (tmp_path / "dumps" / "bolt.txt").write_text(DUMP, encoding="utf-8")
+    (tmp_path / "desk.toml").write_text(DESK, encoding="utf-8")
+    (tmp_path / "my-device.toml").write_text(OWN_DEVICE, encoding="utf-8")
     for name, source in (("run", saved), ("before", saved), ("after", saved_at_full_fan)):
         shutil.copy(source, tmp_path / f"{name}.parquet")
     monkeypatch.chdir(tmp_path)
+    if " disk " in example:
+        command("disk", "create", "studio", "--size", "64MiB", "--key-file", "studio.key")
     line, _, rest = example.partition("|")
     words = shlex.split(line)
     assert words[0] == "spacegrey"

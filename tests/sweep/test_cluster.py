@@ -143,7 +143,7 @@ def test_a_million_machines_are_some_hundred_tasks():
     from spacegrey.simulation.estimate import MOST_CHUNK
     from spacegrey.simulation.partitions import Record, bounds, partitions
 
-    record = Record(1, "", "", 10**6, 5000, "", "")
+    record = Record(2, "", "", 10**6, 5000, "", "", "")
     assert partitions(record) == 200
     assert bounds(record, 199) == (995_000, 10**6)
     assert MOST_CHUNK > 5000

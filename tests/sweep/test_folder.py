@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from spacegrey.simulation import estimate, partitions
+from spacegrey.simulation import estimate, partitions, sources
 from spacegrey.simulation.sweep import plan
 from spacegrey.simulation.sweep_file import read_sweep
 from spacegrey.simulation.sweep_rows import run_chunk
@@ -119,7 +119,10 @@ def test_resume_refuses_another_file(command, asked, swept, tmp_path):
     assert "file has changed" in result.stderr
 
 
-@pytest.mark.parametrize(("key", "says"), [("version", "begun by version 0.0.0"), ("data", "data of its machines")])
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [("version", "begun by version 0.0.0"), ("data", "data of its machines"), ("program", "has other source code now")],
+)
 def test_resume_refuses_another_version_and_other_data(command, asked, swept, tmp_path, key, says):
     out = shutil.copytree(swept, tmp_path / "out")
     record = json.loads((out / "sweep.json").read_text())
@@ -127,6 +130,35 @@ def test_resume_refuses_another_version_and_other_data(command, asked, swept, tm
     result = command("sweep", asked(), "--out", out, "--resume")
     assert (result.exit_code, result.stdout) == (2, "")
     assert says in result.stderr
+
+
+def test_resume_notices_a_machine_that_has_changed(command, tmp_path):
+    machine, file, out = tmp_path / "mine.toml", tmp_path / "s.toml", tmp_path / "out"
+    text = 'extends = "imac-pro"\n[machine]\nname = "mine"\nambient_c = {room}\nassumed = {{ ambient_c = "a test" }}\n'
+    machine.write_text(text.format(room=20))
+    file.write_text('machines = ["mine.toml"]\nworkloads = ["disk-sequential"]\n')
+    assert command("sweep", file, "--out", out).exit_code == 0
+    assert command("sweep", file, "--out", out, "--resume").exit_code == 0
+    machine.write_text(text.format(room=21))
+    result = command("sweep", file, "--out", out, "--resume")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "data of its machines or workloads have changed; put them back as they were" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_programs_digest_changes_with_any_source_that_makes_numbers(tmp_path, monkeypatch):
+    copy = shutil.copytree(sources.ROOT, tmp_path / "spacegrey", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(sources, "ROOT", copy)
+    digest = sources.program_digest
+    plain = digest()
+    assert plain == digest()
+    for name in ("parts/cooling/laws.py", "simulation/kernel/tick.py", "simulation/lowering.py", "units.py"):
+        source = (copy / name).read_text(encoding="utf-8")
+        (copy / name).write_text(source + "# changed\n", encoding="utf-8")
+        assert digest() != plain, name
+        (copy / name).write_text(source, encoding="utf-8")
+    (copy / "interfaces" / "words.py").write_text("", encoding="utf-8")
+    assert digest() == plain, "what only shows is none of it"
 
 
 def test_a_folder_that_is_there_is_refused(command, asked, swept, tmp_path):

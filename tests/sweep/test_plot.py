@@ -67,11 +67,20 @@ def test_a_name_cannot_end_the_script_of_a_page(command, tmp_path):
     assert text.count("</script>") == 2
 
 
-@pytest.mark.parametrize("more", [[], ["score"], ["score", "energy_wh"]])
-def test_no_run_beats_one_on_the_front(swept, more):
+@pytest.mark.parametrize(
+    ("more", "less", "better"),
+    [
+        ([], [], ("less", "more")),
+        (["energy_wh"], [], ("more", "more")),
+        ([], ["score"], ("less", "less")),
+        (["score"], ["energy_wh"], ("less", "more")),
+    ],
+)
+def test_no_run_beats_one_on_the_front(swept, more, less, better):
     with questions.opened(swept) as sweep:
-        shown = points(sweep, "energy_wh", "score", more=more)
-    values = np.stack([shown.x, shown.y], axis=1) * [-1 if name in more else 1 for name in ("energy_wh", "score")]
+        shown = points(sweep, "energy_wh", "score", front=True, more=more, less=less)
+    assert shown.better == better
+    values = np.stack([shown.x, shown.y], axis=1) * [-1 if one == "more" else 1 for one in better]
     better = [((values <= one).all(axis=1) & (values < one).any(axis=1)).any() for one in values]
     beaten = np.array(better)
     assert not beaten[shown.front].any()
@@ -79,10 +88,36 @@ def test_no_run_beats_one_on_the_front(swept, more):
     assert left == {tuple(one) for one in values[shown.front].tolist()}, "and the front lacks none"
 
 
+@pytest.mark.parametrize(
+    ("column", "better"),
+    [("duration_s", "less"), ("noise_dba_mean", "less"), ("wall_power_w_max", "less"), ("cpu_temp_c_max", "less"),
+     ("peak_gpu_temp_c", "less"), ("cpu_clock_ghz_mean", "more"), ("gpu_clock_ghz_min", "more"), ("delivered", "more")],
+)  # fmt: skip
+def test_the_front_knows_which_end_of_a_result_is_better(swept, column, better):
+    with questions.opened(swept) as sweep:
+        shown = points(sweep, "energy_wh", column, front=True)
+    assert shown.better == ("less", better)
+
+
+def test_a_score_is_better_as_its_workload_says(command, tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text('machines = ["imac-pro:processor=*"]\nworkloads = ["cinebench-r15", "xcode-eidolon"]\n')
+    assert command("sweep", file, "--out", tmp_path / "out").exit_code == 0
+    words = ["plot", tmp_path / "out", "--x", "energy_wh", "--y", "score", "--front", "--out", tmp_path / "p.html"]
+    for workload, better in (("cinebench-r15", "more"), ("xcode-eidolon", "less")):
+        found = json.loads(command(*words, "--where", f"workload = '{workload}'", "--json").stdout)
+        assert found["better"] == {"energy_wh": "less", "score": better}
+        text = (tmp_path / "p.html").read_text(encoding="utf-8")
+        assert f'"axes":["energy from the wall [Wh], less is better","score, {better} is better"]' in text
+    mixed = command(*words)
+    assert mixed.exit_code == 2
+    assert "more is better in one workload, less in another: add --more score or --less score" in mixed.stderr
+
+
 def test_too_many_points_are_thinned_but_for_the_front(swept):
     with questions.opened(swept) as sweep:
-        everything = points(sweep, "energy_wh", "duration_s", more=[])
-        thinned = points(sweep, "energy_wh", "duration_s", more=[], most=10)
+        everything = points(sweep, "energy_wh", "duration_s", front=True)
+        thinned = points(sweep, "energy_wh", "duration_s", front=True, most=10)
     assert len(thinned.x) < len(everything.x) == everything.total == thinned.total == 30
     assert thinned.front.sum() == everything.front.sum() > 0
 
@@ -90,13 +125,16 @@ def test_too_many_points_are_thinned_but_for_the_front(swept):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--x", "energy", "--y", "score"], "did you mean 'energy_wh'"),
+        (["--x", "energi_wh", "--y", "score"], "did you mean 'energy_wh'"),
         (["--x", "machine", "--y", "score"], "holds words"),
         (["--x", "energy_wh", "--y", "score", "--where", "nothing = 1"], '"nothing" not found'),
         (["--x", "energy_wh", "--y", "score", "--where", "row < 0"], "no run has both"),
         (["--x", "energy_wh", "--y", "score", "--out", "p.pdf"], ".png or .html"),
         (["--x", "energy_wh", "--y", "score", "--more", "score"], "add --front"),
+        (["--x", "energy_wh", "--y", "score", "--less", "score"], "add --front"),
         (["--x", "energy_wh", "--y", "score", "--front", "--more", "row"], "one of these"),
+        (["--x", "energy_wh", "--y", "score", "--front", "--more", "score", "--less", "score"], "name it once"),
+        (["--x", "ambient_c", "--y", "score", "--front"], "add --more ambient_c or --less ambient_c"),
     ],
 )
 def test_a_wrong_plot_is_one_line(command, swept, words, says, tmp_path, monkeypatch):
@@ -106,3 +144,10 @@ def test_a_wrong_plot_is_one_line(command, swept, words, says, tmp_path, monkeyp
     assert says in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_short_name_is_the_column_with_its_unit(swept):
+    with questions.opened(swept) as sweep:
+        shown = points(sweep, "price", "duration", "noise", front=True, more=["price"])
+    assert shown.names == ("price_usd", "duration_s", "noise_dba_mean")
+    assert shown.better == ("more", "less")

@@ -94,6 +94,30 @@ def test_the_shares_are_those_of_a_known_function(asked, monkeypatch):
     assert c.total == pytest.approx(0.0, abs=1e-9)
 
 
+def test_the_shares_are_those_of_the_ishigami_function(asked, monkeypatch):
+    # y = sin x1 + a sin^2 x2 + b x3^4 sin x1 over [-pi, pi]: Ishigami and Homma, 1990; the closed form as in Sobol and
+    # Levitan, Computer Physics Communications 117, 1999, 52. x3 matters only together with x1.
+    work, machine = asked
+    three = uncertain_numbers(machine, work)[:3]
+    monkeypatch.setattr(uncertainty, "uncertain_numbers", lambda *_: three)
+    factor, quartic = 7.0, 0.1
+    free = uncertainty.stats.truncnorm(-uncertainty.CUT, uncertainty.CUT)
+
+    def run(_work, _machine, _uncertain, draws, _progress):
+        x1, x2, x3 = np.pi * (2.0 * free.cdf(np.array(list(draws))) - 1.0).T
+        return {"energy_wh": np.sin(x1) + factor * np.sin(x2) ** 2 + quartic * x3**4 * np.sin(x1)}
+
+    monkeypatch.setattr(uncertainty, "_run", run)
+    alone = 0.5 * (1.0 + quartic * np.pi**4 / 5.0) ** 2, factor**2 / 8.0, 0.0
+    together = quartic**2 * np.pi**8 * (1.0 / 18.0 - 1.0 / 50.0)  # of x1 and x3
+    variance = sum(alone) + together
+    shares = {share.uncertain.name: share for share in sensitivity(work, machine, "energy_wh", samples=4096)}
+    # 0.02: four standard errors of the estimators with so many draws
+    for one, first, more in zip(three, alone, (together, 0.0, together), strict=True):
+        assert shares[one.name].first == pytest.approx(first / variance, abs=0.02)
+        assert shares[one.name].total == pytest.approx((first + more) / variance, abs=0.02)
+
+
 @pytest.mark.parametrize("samples", [0, 7, 65_537])
 def test_too_few_or_too_many_draws_are_refused(asked, samples):
     with pytest.raises(InputError, match="from 8 to 65536"):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a quantity is printed: its name, its unit and how many decimals mean something."""
+    """How a quantity is printed: its name, its unit and how many decimals mean something; and which of it is better."""
 
     label: str
     unit: str
     decimals: int
+    better: Literal["less", "more", ""] = ""
 
     def format(self, value: float) -> str:
         """Return the value with the quantity's decimals."""
@@ -21,16 +22,28 @@ class Quantity:
 
 
 QUANTITIES = {
-    "cpu_clock_ghz": Quantity("processor clock", "GHz", 2),
-    "cpu_temp_c": Quantity("processor temperature", "°C", 1),
-    "gpu_clock_ghz": Quantity("graphics clock", "GHz", 2),
-    "gpu_temp_c": Quantity("graphics temperature", "°C", 1),
-    "fan_rpm": Quantity("fan speed", "rpm", 0),
-    "noise_dba": Quantity("noise", "dBA", 1),
-    "wall_power_w": Quantity("wall power", "W", 1),
-    "cpu_power_w": Quantity("processor power", "W", 1),
-    "gpu_power_w": Quantity("graphics power", "W", 1),
+    "cpu_clock_ghz": Quantity("processor clock", "GHz", 2, "more"),
+    "cpu_temp_c": Quantity("processor temperature", "°C", 1, "less"),
+    "gpu_clock_ghz": Quantity("graphics clock", "GHz", 2, "more"),
+    "gpu_temp_c": Quantity("graphics temperature", "°C", 1, "less"),
+    "fan_rpm": Quantity("fan speed", "rpm", 0, "less"),
+    "noise_dba": Quantity("noise", "dBA", 1, "less"),
+    "wall_power_w": Quantity("wall power", "W", 1, "less"),
+    "cpu_power_w": Quantity("processor power", "W", 1, "less"),
+    "gpu_power_w": Quantity("graphics power", "W", 1, "less"),
 }
+
+OF_A_RUN = {
+    "duration_s": Quantity("duration", "s", 1, "less"),
+    "score": Quantity("score", "", 0),  # its workload says which is better
+    "delivered": Quantity("work delivered in time", "", 3, "more"),
+    "energy_wh": Quantity("energy from the wall", "Wh", 2, "less"),
+    "peak_cpu_temp_c": Quantity("peak processor temperature", "°C", 1, "less"),
+    "peak_gpu_temp_c": Quantity("peak graphics temperature", "°C", 1, "less"),
+    "ambient_c": Quantity("room", "°C", 1),
+    "price_usd": Quantity("price when new", "USD", 0, "less"),
+}
+"""Quantities that a run has one of, where the others have least, mean, most and last."""
 
 STATUS = {
     "reference": "as data sheets and standards state it",
@@ -109,6 +122,12 @@ def surroundings(record: dict[str, Any]) -> str:
         words.append(f"dust takes {percent(room['dust'])} of the air")
     if room.get("overclock_ghz") is not None:
         words.append(f"all cores set to {room['overclock_ghz']:g} GHz")
+    if room.get("fan_curve"):
+        words.append(f"fan curve {room['fan_curve']}")
+    if room.get("power_limit_w") is not None:
+        words.append(f"processor limited to {room['power_limit_w']:g} W")
+    if room.get("undervolt_mv"):
+        words.append(f"processor undervolted by {room['undervolt_mv']:g} mV")
     if room["brightness"] is not None:
         words.append(f"display at {percent(room['brightness'])}")
     return ", ".join(words)

@@ -21,6 +21,37 @@ if TYPE_CHECKING:
     from spacegrey.sourced import Spec
 
 
+LEAST_V = 0.45
+"""Logic of these processors does not switch below. [V] Assumed: the lowest voltage that data sheets of the kind state."""
+
+
+@dataclass(frozen=True)
+class External:
+    """Devices at the ports that a run uses in place of the machine's own drive and network.
+
+    Attributes
+    ----------
+    plan : str
+        Name of the plan that they come from.
+    storage, network : str or None
+        The device, by its name in the plan; None: the machine's own.
+    read_gb_s, write_gb_s : float
+        What the storage device gets under everything else of the plan. [GB/s]
+    network_gbit_s : float
+        What the network gets, payload. [Gbit/s]
+    power_w : float
+        What all devices of the plan take from the ports. [W]
+    """
+
+    plan: str
+    storage: str | None = None
+    read_gb_s: float = 0.0
+    write_gb_s: float = 0.0
+    network: str | None = None
+    network_gbit_s: float = 0.0
+    power_w: float = 0.0
+
+
 @dataclass(frozen=True)
 class Machine:
     """A configured machine in its surroundings: data sheets only, nothing that moves."""
@@ -42,6 +73,7 @@ class Machine:
     supply: PowerSupply
     panel: Panel | None
     environment: Environment
+    external: External | None = None
 
     @property
     def name(self) -> str:
@@ -145,6 +177,13 @@ def in_environment(built: Machine, environment: Environment) -> Machine:
     if fan is not None and fan != float("inf") and not (fan == 0 or fan <= fans.automatic_maximum_rpm):
         most = fans.automatic_maximum_rpm
         raise InputError(f"{place}: fan={fan:g}rpm is outside 0 to {most:g} rpm of {name}")
+    curve = environment.fan_curve
+    if curve and fans.count == 0:
+        raise InputError(f"{place}: fan: {name} has no fan")
+    if curve and curve.high_rpm > fans.automatic_maximum_rpm:
+        most = fans.automatic_maximum_rpm
+        raise InputError(f"{place}: fan={curve} is outside 0 to {most:g} rpm of {name}")
+    _check_voltage(built, environment.undervolt_mv, place)
     if environment.brightness is not None and built.panel is None:
         raise InputError(f"{place}: brightness: {name} has no built-in display")
     processor, clock_ghz = built.processor, environment.overclock_ghz
@@ -153,6 +192,17 @@ def in_environment(built: Machine, environment: Environment) -> Machine:
             raise InputError(f"{place}: overclock: {name} was overclocked before")
         processor = _overclocked(processor, clock_ghz)
     return replace(built, processor=processor, environment=environment)
+
+
+def _check_voltage(built: Machine, undervolt_mv: float, place: str) -> None:
+    """Refuse to take so much off the voltage that hardly any would be left at the lowest clock."""
+    lowest_v = built.microarchitecture.voltage_curve[0][1]
+    if undervolt_mv > 1e3 * (lowest_v - LEAST_V):
+        most = max(0.0, 1e3 * (lowest_v - LEAST_V))
+        raise InputError(
+            f"{place}: undervolt={undervolt_mv:g}mV leaves {built.processor.name} less than {LEAST_V:g} V at its lowest "
+            f"clock: at most {most:.0f} mV"
+        )
 
 
 def _chosen_part(file: MachineFile, slot: str, name: str) -> Spec:

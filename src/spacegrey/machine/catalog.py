@@ -18,6 +18,7 @@ from spacegrey.parts.cooling.spec import Cooling
 from spacegrey.parts.display.spec import Panel
 from spacegrey.parts.graphics.spec import Graphics, GraphicsArchitecture
 from spacegrey.parts.memory.spec import Memory
+from spacegrey.parts.ports.spec import PortTree
 from spacegrey.parts.power.spec import PowerSupply
 from spacegrey.parts.processor.spec import Microarchitecture, Processor
 from spacegrey.parts.storage.spec import Storage
@@ -36,6 +37,7 @@ PART_KINDS: dict[str, type[Spec]] = {
     "cooling": Cooling,
     "power": PowerSupply,
     "displays": Panel,
+    "ports": PortTree,
 }
 _MACHINE_KEYS = {"extends", "machine", "options", "parts"}
 

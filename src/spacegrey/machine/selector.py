@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
     from spacegrey.machine.spec import Option
 
-WHAT_IFS = ("ambient", "brightness", "dust", "fan", "overclock")
+WHAT_IFS = ("ambient", "brightness", "dust", "fan", "overclock", "power-limit", "undervolt")
+
+FAN_CURVE_FORM = "1100rpm@60C..2500rpm@90C"
+
+KINDS = {
+    "ambient": "temperature",
+    "fan": "speed",
+    "overclock": "frequency",
+    "power-limit": "power",
+    "undervolt": "voltage",
+}
+"""What-ifs that carry a unit, and what kind of quantity each is; the others are shares."""
 
 # what-if -> least, most, unit
 RANGES: dict[str, tuple[float, float, str]] = {
@@ -26,7 +37,36 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "dust": (0, 0.9, ""),
     "fan": (0, 1e9, " rpm"),
     "overclock": (0.5, 7, " GHz"),
+    "power-limit": (1, 2000, " W"),
+    "undervolt": (0, 200, " mV"),
 }
+
+
+@dataclass(frozen=True)
+class FanCurve:
+    """A fan speed that follows the hotter of processor and graphics along a straight line, and is flat outside it.
+
+    Attributes
+    ----------
+    low_rpm, high_rpm : float
+        Speed up to ``low_c`` and from ``high_c`` on. [1/min]
+    low_c, high_c : float
+        The temperatures between which it rises. [degC]
+    """
+
+    low_rpm: float
+    low_c: float
+    high_rpm: float
+    high_c: float
+
+    def __str__(self) -> str:
+        """Return the curve as a selector has it."""
+        return f"{self.low_rpm:g}rpm@{self.low_c:g}C..{self.high_rpm:g}rpm@{self.high_c:g}C"
+
+    @property
+    def gain_rpm_per_k(self) -> float:
+        """How steep it is."""
+        return (self.high_rpm - self.low_rpm) / (self.high_c - self.low_c)
 
 
 @dataclass(frozen=True)
@@ -45,6 +85,12 @@ class Environment:
         Fixed fan speed [1/min]; None: the machine's own controller; infinity: as fast as the owner may set.
     overclock_ghz : float or None
         Clock that the owner fixed for every core, in place of the turbo bins. [GHz]
+    power_limit_w : float or None
+        Package power that the owner allows the processor, for seconds and for hours; None: the part's own limits. [W]
+    undervolt_mv : float
+        Taken off the processor's voltage at every clock, 0 to 200. Whether it runs stably so is not modelled. [mV]
+    fan_curve : FanCurve or None
+        Fan speed by temperature, in place of the machine's own controller.
     """
 
     ambient_c: float | None = None
@@ -52,6 +98,9 @@ class Environment:
     dust: float = 0.0
     fan: float | None = None
     overclock_ghz: float | None = None
+    power_limit_w: float | None = None
+    undervolt_mv: float = 0.0
+    fan_curve: FanCurve | None = None
 
 
 @dataclass(frozen=True)
@@ -112,15 +161,40 @@ def parse_what_if(key: str, text: str, place: str) -> float:
     >>> parse_what_if("ambient", "95F", "ambient"), parse_what_if("fan", "max", "fan")
     (35.0, inf)
     """
-    if key == "fan":
-        value = float("inf") if text == "max" else parse_quantity(text, "speed", place)
-    else:
-        kind = {"ambient": "temperature", "overclock": "frequency"}.get(key, "share")
-        value = parse_quantity(text, kind, place)
+    value = (
+        float("inf") if (key, text) == ("fan", "max") else parse_quantity(text, KINDS.get(key, "share"), place)
+    )
     low, high, unit = RANGES[key]
     if not low <= value <= high and value != float("inf"):
         raise InputError(f"{place}={text} is outside {low} to {high}{unit}")
     return value
+
+
+def parse_fan_curve(text: str, place: str) -> FanCurve:
+    """Read a fan curve: two points of speed and temperature.
+
+    Raises
+    ------
+    InputError
+        It is not of that form, or falls.
+
+    Examples
+    --------
+    >>> parse_fan_curve("1100rpm@60C..2500rpm@90C", "fan").gain_rpm_per_k
+    46.666666666666664
+    """
+    points: list[float] = []
+    for point in text.split(".."):
+        rpm, sign, temp = point.partition("@")
+        if not sign:
+            raise InputError(f"{place}={text} is not a curve: write two points, such as fan={FAN_CURVE_FORM}")
+        points += [parse_quantity(rpm, "speed", place), parse_quantity(temp, "temperature", place)]
+    if len(points) != 4:  # noqa: PLR2004 - two points of two numbers
+        raise InputError(f"{place}={text} is not a curve: write two points, such as fan={FAN_CURVE_FORM}")
+    curve = FanCurve(*points)
+    if not (0.0 <= curve.low_rpm <= curve.high_rpm and 0.0 <= curve.low_c < curve.high_c <= 150.0):  # noqa: PLR2004
+        raise InputError(f"{place}={text}: a curve rises in speed and in temperature, from 0 C to 150 C")
+    return curve
 
 
 def choose(options: Mapping[str, Option], wanted: tuple[str, ...], selector: str) -> dict[str, str]:
@@ -156,20 +230,27 @@ def choose(options: Mapping[str, Option], wanted: tuple[str, ...], selector: str
 
 def _environment(tail: str, selector: str) -> Environment:
     values: dict[str, float] = {}
+    curve: FanCurve | None = None
     for part in tail.replace("+", ",").split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         place = f"selector {selector!r}: {key}"
         if key not in WHAT_IFS:
             raise unknown("what-if", key, WHAT_IFS, f"selector {selector!r}")
-        if key in values:
+        if key in values or (key == "fan" and curve):
             raise InputError(f"{place} is given twice")
         if not equals or not value:
             raise InputError(f"{place} needs a value, such as +ambient=35C,fan=max,dust=0.3,brightness=0.5")
-        values[key] = parse_what_if(key, value, place)
+        if key == "fan" and "@" in value:
+            curve = parse_fan_curve(value, place)
+        else:
+            values[key] = parse_what_if(key, value, place)
     return Environment(
         values.get("ambient"),
         values.get("brightness"),
         values.get("dust", 0.0),
         values.get("fan"),
         values.get("overclock"),
+        values.get("power-limit"),
+        values.get("undervolt", 0.0),
+        curve,
     )

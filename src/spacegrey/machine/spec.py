@@ -21,6 +21,7 @@ PART_SLOTS = {
     "cooling": "cooling",
     "supply": "power",
     "panel": "displays",
+    "io": "ports",
 }
 
 
@@ -34,7 +35,7 @@ class Choice(Spec):
     available: dt.date | None = Field(
         default=None, description="first day it could be ordered, where later than the machine"
     )
-    withdrawn: dt.date | None = None
+    withdrawn: dt.date | None = Field(default=None, description="first day on which it could no longer be ordered")
     defaults: dict[str, str] = Field(
         default_factory=dict[str, str], description="choices of other options that come with this one unless chosen"
     )
@@ -56,14 +57,19 @@ class MachineSpec(Spec):
     form: Literal["all-in-one", "desktop", "tower", "laptop"]
     announced: dt.date | None = None
     on_sale: dt.date | None = None
-    withdrawn: dt.date | None = None
+    delivered: dt.date | None = Field(default=None, description="day of the first deliveries, where known")
+    withdrawn: dt.date | None = Field(default=None, description="first day on which it could no longer be ordered")
     status: Status
     validated: str = Field(default="", description="what of this machine is checked against measurements, in words")
     cooling: str
     supply: str
     panel: str | None = None
+    io: str | None = Field(default=None, description="id of the I/O tree behind the ports, for plans of devices")
     memory_slots: Annotated[int, Field(ge=0, le=16)] = 0
     ambient_c: Annotated[float, Field(ge=-20, le=60)] = Field(
         default=25.0, description="room that a run assumes unless told"
     )
     ports: Ports = Field(default_factory=Ports)
+    components: list[str] = Field(
+        default_factory=list[str], description="what else a self-built machine is made of: ids of catalog/components"
+    )

@@ -9,7 +9,8 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from spacegrey.errors import Refusal, unknown
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.advance import DONE, NOT_FINITE, advance, prepare
 from spacegrey.simulation.kernel.observe import LIMITS, OBSERVED, TRACE_COLUMNS
-from spacegrey.simulation.lowering import lower
-from spacegrey.simulation.parameters import lane
+from spacegrey.simulation.lowering import READS, lower
+from spacegrey.simulation.parameters import lanes, no_steady_state
 from spacegrey.simulation.run import (
     LONGEST_S,
     RESULT_NAMES,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
+    from spacegrey.simulation.parameters import Known
     from spacegrey.workload.library import Workload
 
 LANES = 8
@@ -45,6 +47,12 @@ WINDOW = 4096
 
 FIRST_WINDOW = 64
 """Jobs of the first window; each further one is twice as long, so that all cores are soon at work."""
+
+TASK_S = 2000.0
+"""Simulated time of machines, one after another, that a thread takes at once: less is mostly handing over. [s]"""
+
+MOST_TASK = 512
+"""Machines that a thread takes at once."""
 
 CACHE_LINE = 64
 """Bytes that a core loads at once."""
@@ -70,16 +78,42 @@ COLUMNS = (
 Table = dict[str, "NDArray[Any]"]
 
 
-@dataclass(frozen=True)
-class _Work:
+_read = attrgetter(*READS)
+
+
+class _Work(NamedTuple):
     """One job, ready for the kernel."""
 
     row: int
     workload: Workload
-    ambient_c: float
-    start: NDArray[np.float64]
+    machine: Machine
     phases: NDArray[np.float64]
     takes_s: float
+
+
+@dataclass
+class _Known:
+    """What follows from workloads and parts alone, by their identities, and objects that these are of.
+
+    A sweep names the same workload on the same parts again and again; the objects are held, so that no other takes an
+    identity over.
+    """
+
+    phases: dict[tuple[int, ...], tuple[Workload, Machine, NDArray[np.float64], float]]
+    lanes: Known
+
+    def forget(self) -> None:
+        """Begin anew where it has grown large: its parts are different all the time then."""
+        for kept in (self.phases, self.lanes):
+            if len(kept) > WINDOW:
+                kept.clear()
+
+
+class _Task(NamedTuple):
+    """Jobs of like length, and where they start: their lanes, one in a column."""
+
+    works: list[_Work]
+    starts: NDArray[np.float64]
 
 
 def simulate_batch(
@@ -130,21 +164,25 @@ def simulate_batch(
         return table
     cores = threads or len(os.sched_getaffinity(0))
     waiting: deque[Future[int]] = deque()
+    held = 0
     with ThreadPoolExecutor(cores) as pool:
-        for block in _blocks(jobs, table):
-            waiting.append(pool.submit(_run, block, table))
+        for task in _tasks(jobs, table):
+            waiting.append(pool.submit(_run, task, table))
+            held += len(task.works)
             # The queue is kept short: what waits in it holds memory.
-            while waiting and (waiting[0].done() or len(waiting) > WINDOW // LANES):
-                _done(waiting.popleft(), progress)
+            while waiting and (waiting[0].done() or held > WINDOW):
+                held -= _taken(waiting, progress)
         while waiting:
-            _done(waiting.popleft(), progress)
+            _taken(waiting, progress)
     return table
 
 
-def _done(future: Future[int], progress: Callable[[int], None] | None) -> None:
-    count = future.result()
+def _taken(waiting: deque[Future[int]], progress: Callable[[int], None] | None) -> int:
+    """Wait for the first task of the queue, take it out, and return how many jobs it had."""
+    count = waiting.popleft().result()
     if progress:
         progress(count)
+    return count
 
 
 def _on_gpu(jobs: Sequence[tuple[Workload, Machine]], table: Table, progress: Callable[[int], None] | None) -> None:
@@ -152,19 +190,17 @@ def _on_gpu(jobs: Sequence[tuple[Workload, Machine]], table: Table, progress: Ca
     from spacegrey.simulation.gpu import CHUNK, run_machines
 
     for begin in range(0, len(jobs), CHUNK):
-        works = _prepared(jobs, range(begin, min(begin + CHUNK, len(jobs))), table)
+        works, starts = _prepared(jobs, range(begin, min(begin + CHUNK, len(jobs))), table, _Known({}, {}))
         if not works:
             continue
-        works.sort(key=lambda work: -work.takes_s)
-        before = np.stack([work.start for work in works], axis=1)
-        finished = run_machines(before, [work.phases for work in works], LONGEST_S)
+        finished = run_machines(starts, [work.phases for work in works], LONGEST_S)
         for work, status in zip(works, finished.status, strict=True):
             if status != DONE:
                 table["refusal"][work.row] = _why(work, int(status))
         done = np.flatnonzero(finished.status == DONE)
         if done.size:
             ends = [finished.ends[i] for i in done]
-            _write(table, [works[i] for i in done], before[:, done], finished.lanes[:, done], ends)
+            _write(table, [works[i] for i in done], starts[:, done], finished.lanes[:, done], ends)
         if progress:
             progress(len(works))
 
@@ -175,62 +211,90 @@ def _why(work: _Work, status: int) -> str:
     return f"{work.workload.id}: {what}"
 
 
-def _blocks(jobs: Sequence[tuple[Workload, Machine]], table: Table) -> Iterator[list[_Work]]:
+def _tasks(jobs: Sequence[tuple[Workload, Machine]], table: Table) -> Iterator[_Task]:
     """Yield the jobs that can run, those of like length together, the longest first."""
-    begin, size = 0, FIRST_WINDOW
+    begin, size, known = 0, FIRST_WINDOW, _Known({}, {})
     while begin < len(jobs):
         rows = range(begin, min(begin + min(size, WINDOW), len(jobs)))
         begin, size = rows.stop, 2 * size
-        works = _prepared(jobs, rows, table)
-        works.sort(key=lambda work: -work.takes_s)
-        for first in range(0, len(works), LANES):
-            yield works[first : first + LANES]
+        known.forget()
+        works, starts = _prepared(jobs, rows, table, known)
+        first = 0
+        while first < len(works):
+            # Whole blocks, one at least; the first job is the longest.
+            blocks = max(1, int(min(TASK_S / max(works[first].takes_s, 1e-9), MOST_TASK)) // LANES)
+            end = min(first + blocks * LANES, len(works))
+            yield _Task(works[first:end], starts[:, first:end])
+            first = end
 
 
-def _prepared(jobs: Sequence[tuple[Workload, Machine]], rows: range, table: Table) -> list[_Work]:
+def _prepared(jobs: Sequence[tuple[Workload, Machine]], rows: range, table: Table, known: _Known) -> _Task:
+    """Return the jobs of some rows that can run, the longest first; write why the others cannot."""
     works: list[_Work] = []
-    # A sweep names the same machine and workload again and again: what follows from them alone is worked out once.
-    # Both are held, so that no other object takes an identity over meanwhile.
-    known: dict[tuple[int, int], tuple[Workload, Machine, NDArray[np.float64], float]] = {}
-    starts: dict[int, NDArray[np.float64]] = {}
     for row in rows:
         workload, machine = jobs[row]
-        pair = (id(workload), id(machine))
+        read = (id(workload), *map(id, _read(machine)))
         try:
-            if pair not in known:
+            if read not in known.phases:
                 phases = lower(workload, machine)
-                takes_s = check(workload, machine, phases)
-                if pair[1] not in starts:
-                    starts[pair[1]] = lane(machine)
-                known[pair] = workload, machine, phases, takes_s
+                known.phases[read] = workload, machine, phases, check(workload, machine, phases)
         except Refusal as refusal:
             table["refusal"][row] = str(refusal)
             continue
-        works.append(_Work(row, workload, machine.ambient_c, starts[pair[1]], *known[pair][2:]))
-    return works
+        works.append(_Work(row, workload, machine, *known.phases[read][2:]))
+    works.sort(key=lambda work: -work.takes_s)
+    starts = lanes([work.machine for work in works], known.lanes)
+    steady = np.isfinite(starts[at.T_CPU_JUNCTION])
+    if not steady.all():
+        for place in np.flatnonzero(~steady):
+            table["refusal"][works[place].row] = no_steady_state(works[place].machine)
+        works = [work for work, starts_well in zip(works, steady, strict=True) if starts_well]
+        starts = starts[:, steady]
+    return _Task(works, starts)
 
 
-def _run(block: list[_Work], table: Table) -> int:
-    """Run up to eight jobs, write their results into their rows, and return how many they were."""
+def _run(task: _Task, table: Table) -> int:
+    """Run the jobs of a task, write their results into their rows, and return how many they were."""
+    works, starts = task
+    after = np.empty_like(starts)
+    ended: list[NDArray[np.float64]] = []
+    done = np.ones(len(works), np.bool_)
+    for first in range(0, len(works), LANES):
+        block = slice(first, min(first + LANES, len(works)))
+        status, ends = _advanced([work.phases for work in works[block]], starts[:, block], after[:, block])
+        ended += ends
+        if status == DONE:
+            continue
+        for place in range(first, block.stop):
+            # One of them is beyond numbers or time: alone it cannot spoil the others.
+            one = slice(place, place + 1)
+            status, (ended[place],) = _advanced([works[place].phases], starts[:, one], after[:, one])
+            if status != DONE:
+                table["refusal"][works[place].row] = _why(works[place], status)
+                done[place] = False
+    if done.all():
+        _write(table, works, starts, after, ended)
+    elif done.any():
+        which = np.flatnonzero(done)
+        _write(table, [works[i] for i in which], starts[:, done], after[:, done], [ended[i] for i in which])
+    return len(works)
+
+
+def _advanced(
+    phases: list[NDArray[np.float64]], starts: NDArray[np.float64], after: NDArray[np.float64]
+) -> tuple[int, list[NDArray[np.float64]]]:
+    """Run up to eight machines abreast into ``after``; return the status, and the ends of each machine's phases."""
+    machines = len(phases)
     # A short block is filled up with copies of its last job.
-    works = block + block[-1:] * (LANES - len(block))
-    before = np.stack([work.start for work in works], axis=1)
-    m = _aligned(before)
-    lengths = [len(work.phases) for work in works]
+    padded = phases + phases[-1:] * (LANES - machines)
+    m = _aligned(starts if machines == LANES else starts[:, [*range(machines), *[machines - 1] * (LANES - machines)]])
+    lengths = [len(one) for one in padded]
     first, count = np.cumsum([0, *lengths[:-1]]), np.array(lengths)
-    ends, phases = np.zeros(sum(lengths)), np.concatenate([work.phases for work in works])
-    prepare(m, EIGHT, phases, first)
-    status, _ = advance(m, EIGHT, phases, first, count, ends, NO_TRACE, LONGEST_S)
-    if status != DONE and len(block) > 1:
-        # One of them is beyond numbers or time: alone it cannot spoil the others.
-        return sum(_run([work], table) for work in block)
-    if status != DONE:
-        table["refusal"][block[0].row] = _why(block[0], status)
-        return 1
-    after = m.reshape(-1, LANES)
-    ended = [ends[begin : begin + length] for begin, length in zip(first, lengths, strict=True)]
-    _write(table, block, before[:, : len(block)], after[:, : len(block)], ended)
-    return len(block)
+    ends, joined = np.zeros(sum(lengths)), np.concatenate(padded)
+    prepare(m, EIGHT, joined, first)
+    status, _ = advance(m, EIGHT, joined, first, count, ends, NO_TRACE, LONGEST_S)
+    after[:] = m.reshape(-1, LANES)[:, :machines]
+    return status, [ends[begin : begin + length] for begin, length in zip(first[:machines], lengths, strict=False)]
 
 
 def _aligned(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -244,20 +308,20 @@ def _aligned(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _write(
     table: Table,
-    block: list[_Work],
+    works: list[_Work],
     before: NDArray[np.float64],
     after: NDArray[np.float64],
     ended: list[NDArray[np.float64]],
 ) -> None:
-    """Write a block's results into the rows of the table."""
-    rows = np.array([work.row for work in block])
-    ambient_c = np.array([work.ambient_c for work in block])
-    delivered = after[at.DELIVERED] / [len(work.phases) for work in block]
+    """Write jobs' results into their rows of the table."""
+    rows = np.array([work.row for work in works])
+    ambient_c = np.array([work.machine.ambient_c for work in works])
+    delivered = after[at.DELIVERED] / [len(work.phases) for work in works]
     limits = after[at.LIMIT_S : at.LIMIT_S + len(LIMITS)]
-    table["duration_s"][rows] = [ends[-1] for ends in ended[: len(block)]]
+    table["duration_s"][rows] = [ends[-1] for ends in ended]
     table["score"][rows] = [
-        score_value(work.workload, ends, float(share))
-        for work, ends, share in zip(block, ended, delivered, strict=False)
+        score_value(work.workload, ends, share)
+        for work, ends, share in zip(works, ended, delivered.tolist(), strict=True)
     ]
     table["delivered"][rows] = delivered
     table["energy_wh"][rows] = after[at.WALL_J] / 3600.0

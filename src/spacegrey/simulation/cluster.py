@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spacegrey import __version__
 from spacegrey.errors import InputError, Refusal
+from spacegrey.simulation.sources import PROGRAM
 from spacegrey.simulation.sweep_rows import run_chunk
 
 if TYPE_CHECKING:
@@ -126,7 +127,5 @@ def _check_workers(client: Any, address: str) -> None:  # noqa: ANN401
 
 
 def _version() -> str:
-    """Return version and state of the laws: what must be the same for the same answer."""
-    from spacegrey.jit import cache_folder
-
-    return f"{__version__} ({cache_folder().name})"
+    """Return version and state of the program: what must be the same for the same answer."""
+    return f"{__version__} ({PROGRAM})"

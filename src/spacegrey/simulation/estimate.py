@@ -50,7 +50,7 @@ class Estimate:
     free_bytes: int
 
 
-def estimate(made: Plan, out: Path, threads: int | None = None) -> Estimate:
+def estimate(made: Plan, out: Path, threads: int | None = None, device: str = "cpu") -> Estimate:
     """Run a sample of a plan, and return what all of it will take.
 
     Parameters
@@ -61,21 +61,25 @@ def estimate(made: Plan, out: Path, threads: int | None = None) -> Estimate:
         Where it will go; only the free space there is looked at.
     threads : int, optional
         Cores to use; all, if not stated.
+    device : str, optional
+        What the sample is run on, as `simulate_batch` takes it.
     """
     generator = np.random.default_rng(0)
-    run_rows(made, np.zeros(1, dtype=np.int64), threads)  # compiles, and reads what is read once
+    run_rows(made, np.zeros(1, dtype=np.int64), threads, device)  # compiles, and reads what is read once
     count, took_s = min(16, made.rows), 0.0
     while True:
         # A random sample: rows at even steps would all have the same workload.
         rows = np.sort(generator.integers(0, made.rows, count)) if count < made.rows else np.arange(made.rows)
         began = time.perf_counter()
-        table = run_rows(made, rows.astype(np.int64), threads)
+        table = run_rows(made, rows.astype(np.int64), threads, device)
         took_s = time.perf_counter() - began
         if took_s >= SAMPLE_S or count >= min(made.rows, MOST_SAMPLE):
             break
         count = min(count * 4, made.rows, MOST_SAMPLE)
     rate = count / max(took_s, 1e-6)
-    chunk = int(min(max(rate * CHUNK_S, LEAST_CHUNK), MOST_CHUNK, max(made.rows, 1)))
+    # A GPU is full with many only, and a sample does not show its rate.
+    wanted = MOST_CHUNK if device == "cuda" else rate * CHUNK_S
+    chunk = int(min(max(wanted, LEAST_CHUNK), MOST_CHUNK, max(made.rows, 1)))
     partitions = -(-made.rows // chunk)
     one, all_of_it = _parquet_bytes(table.slice(0, 1)), _parquet_bytes(table)
     per_row = (all_of_it - one) / max(count - 1, 1)

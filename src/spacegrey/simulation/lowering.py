@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from spacegrey.machine.assembly import Machine
     from spacegrey.workload.library import Workload
-    from spacegrey.workload.spec import Phase, ProcessorDemand
+    from spacegrey.workload.spec import NetworkDemand, Phase, ProcessorDemand
 
 REFERENCE_CACHE_MIB = 2.0
 """Cache per thread that a workload's misses and traffic are stated for. [MiB]"""
@@ -42,6 +42,11 @@ PCIE_GB_S = 12.0
 
 ETHERNET_GOODPUT = 0.94
 """Payload over line rate of TCP over Ethernet with frames of 1500 bytes: 1448 / 1538."""
+
+
+READS = ("spec", "processor", "microarchitecture", "graphics", "graphics_architecture", "memory", "memory_modules",
+         "memory_gib", "storage", "storage_tb", "supply", "external")  # fmt: skip
+"""What of a machine the phases follow from: the room and its settings are not among it."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +167,13 @@ def _phase(phase: Phase, machine: Machine) -> NDArray[np.float64]:
     _put(q, at.Q_STORAGE_S, frames * _storage_s(phase, machine))
     _put(q, at.Q_PAGING_S, _paging_s(phase, machine))
     if phase.network:
-        ports = machine.spec.ports
-        offers = ports.ethernet_gbit_s if phase.network.link == "ethernet" else [ports.wifi_gbit_s]
-        rate = min(max(offers, default=0.0), phase.network.partner_gbit_s) * ETHERNET_GOODPUT
+        rate = _network_gbit_s(phase.network, machine)
         _put(q, at.Q_NETWORK_S, frames * phase.network.gb * 8.0 / rate if rate > 0.0 else 1e9)
     if phase.pace:
         _put(q, at.Q_PACE_S, phase.pace.seconds)
         _put(q, at.Q_REALTIME, 1.0 if phase.pace.drop else 0.0)
-    _put(q, at.Q_EXTERNAL_W, min(phase.ports_w, machine.supply.port_budget_w))
+    plugged_w = machine.external.power_w if machine.external else 0.0
+    _put(q, at.Q_EXTERNAL_W, min(max(phase.ports_w, plugged_w), machine.supply.port_budget_w))
     _put(q, at.Q_SERIAL_ORDER, phase.serial)
     _put(q, at.Q_INDEPENDENT, 1.0 if phase.independent else 0.0)
     return q
@@ -267,8 +271,25 @@ def storage_rates_gb_s(machine: Machine) -> tuple[float, float]:
     return read, write
 
 
+def _network_gbit_s(demand: NetworkDemand, machine: Machine) -> float:
+    external = machine.external
+    if external and external.network and demand.link == "ethernet":
+        return min(external.network_gbit_s, demand.partner_gbit_s * ETHERNET_GOODPUT)
+    ports = machine.spec.ports
+    offers = ports.ethernet_gbit_s if demand.link == "ethernet" else [ports.wifi_gbit_s]
+    return min(max(offers, default=0.0), demand.partner_gbit_s) * ETHERNET_GOODPUT
+
+
 def _storage_s(phase: Phase, machine: Machine) -> float:
-    demand, drive = phase.storage, machine.storage
+    demand, drive, external = phase.storage, machine.storage, machine.external
+    if external and external.storage:
+        read, write = external.read_gb_s, external.write_gb_s
+        seconds = _seconds(demand.read_gb, read) + _seconds(demand.write_gb, write)
+        if demand.random_reads:
+            # A device at a port answers no sooner than the machine's own drive; its queue is the same.
+            rate = random_rate_gb_s(drive.latency_us, demand.queue_depth, demand.block_kib, read) if read else 0.0
+            seconds += _seconds(demand.random_reads * demand.block_kib * 1024.0 / 1e9, rate)
+        return seconds
     read, write = storage_rates_gb_s(machine)
     cached = (
         min(demand.write_gb, drive.cache_share * machine.storage_tb * 1e3) if drive.cache_share else demand.write_gb
@@ -278,6 +299,11 @@ def _storage_s(phase: Phase, machine: Machine) -> float:
         rate = random_rate_gb_s(drive.latency_us, demand.queue_depth, demand.block_kib, read)
         seconds += demand.random_reads * demand.block_kib * 1024.0 / 1e9 / rate
     return seconds
+
+
+def _seconds(amount: float, rate: float) -> float:
+    """Return how long an amount takes; without a rate it never ends, which `run.check` refuses."""
+    return 0.0 if amount == 0.0 else amount / rate if rate > 0.0 else 1e9
 
 
 def _paging_s(phase: Phase, machine: Machine) -> float:

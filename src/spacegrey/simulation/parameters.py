@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from spacegrey.simulation.kernel.tick import STEP_S
 from spacegrey.units import ZERO_CELSIUS_K
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
@@ -28,6 +31,18 @@ IDLE_VOLTAGE_SQUARED = 0.5
 
 HOTTEST_K = 2000.0
 """A part that is hotter than the room by more at idle is a mistake in its data. [K]"""
+
+SHEETS = ("processor", "microarchitecture", "graphics", "memory", "memory_modules", "storage", "cooling", "supply",
+          "panel")  # fmt: skip
+"""What a lane takes from a machine, its surroundings apart."""
+
+THRESHOLDS = (at.TRIP_K, at.RELEASE_K, at.GPU_LIMIT_K, at.STORAGE_LIMIT_K, at.CPU_TARGET_K, at.GPU_TARGET_K)
+"""Temperatures that data sheets state in degC, and a lane holds as rises over the room."""
+
+_sheets = attrgetter(*SHEETS)
+
+Known: TypeAlias = "dict[tuple[int, ...], tuple[Machine, NDArray[np.float64]]]"
+"""What follows from data sheets, by their identities; with a machine that has them, so that these stay theirs."""
 
 
 def voltage_coefficients(curve: list[tuple[float, float]]) -> tuple[float, float, float]:
@@ -52,16 +67,75 @@ def _parabola(curve: tuple[tuple[float, float], ...]) -> tuple[float, float, flo
 def lane(machine: Machine) -> NDArray[np.float64]:
     """Return the parameters and the starting state of one machine, as `kernel.layout` lays them out.
 
-    The machine starts as one that has idled in its room for hours: the temperatures are the steady state of its idle
-    power at its lowest fan speed.
+    Raises
+    ------
+    Refusal
+        The machine has no steady state at idle.
     """
+    m = lanes([machine])[:, 0].copy()
+    if np.isnan(m[at.T_CPU_JUNCTION]):
+        raise Refusal(no_steady_state(machine))
+    return m
+
+
+def lanes(machines: Sequence[Machine], known: Known | None = None) -> NDArray[np.float64]:
+    """Return the parameters and the starting states of machines, as `kernel.layout` lays them out.
+
+    A machine starts as one that has idled in its room for hours: the temperatures are the steady state of its idle
+    power at its lowest fan speed. One that has none, because its data are absurd, has NaN there.
+
+    Parameters
+    ----------
+    machines : sequence of Machine
+        Those that share their data sheets, which are the same objects then, cost little.
+    known : dict, optional
+        What earlier calls worked out, and where this one leaves what it does.
+
+    Returns
+    -------
+    float64, shape (FIELD_COUNT, len(machines))
+        A machine in each column. What stands in one does not depend on the others.
+    """
+    by_sheets: Known = {} if known is None else known
+    # Rises over the room do not depend on its temperature: one column does for machines that differ in it alone.
+    places: dict[tuple[object, ...], int] = {}
+    distinct: list[Machine] = []
+    columns: list[NDArray[np.float64]] = []
+    which = np.empty(len(machines), np.int64)
+    for number, one in enumerate(machines):
+        sheets, room = tuple(map(id, _sheets(one))), one.environment
+        key = (sheets, room.brightness, room.dust, room.fan, room.power_limit_w, room.undervolt_mv, room.fan_curve)
+        place = places.setdefault(key, len(distinct))
+        if place == len(distinct):
+            if sheets not in by_sheets:
+                by_sheets[sheets] = one, _from_sheets(one)
+            distinct.append(one)
+            columns.append(by_sheets[sheets][1])
+        which[number] = place
+    m = np.array(columns).reshape(-1, at.FIELD_COUNT).T.copy()
+    with np.errstate(all="ignore"):  # what is not finite is NaN in the end
+        _set(m, distinct)
+        _start(m)
+    m = m[:, which]
+    ambient_c = np.array([one.ambient_c for one in machines])
+    m[at.AMBIENT_K] += ambient_c
+    m[list(THRESHOLDS)] -= ambient_c
+    return m
+
+
+def no_steady_state(machine: Machine) -> str:
+    """Return the line for a machine whose temperatures in `lanes` are NaN."""
+    return f"{machine.selector}: its cooling has no steady state at idle: conductances or powers are absurd"
+
+
+def _from_sheets(machine: Machine) -> NDArray[np.float64]:
+    """Return what the data sheets say: a lane as in a room of 0 degC, all settings as they come."""
     m = np.zeros(at.FIELD_COUNT)
-    with np.errstate(all="ignore"):  # what is not finite is refused in _start
+    with np.errstate(all="ignore"):
         _processor(m, machine)
         _graphics(m, machine)
         _power(m, machine)
         _cooling(m, machine)
-        _start(m, machine)
     return m
 
 
@@ -82,42 +156,37 @@ def idle_power_w(m: NDArray[np.float64]) -> NDArray[np.float64]:
     }
     load = sum(heat.values())
     heat["supply"] = m[at.STANDING_W] + load * (m[at.PROPORTIONAL] + m[at.RESISTIVE_PER_W] * load)
-    return np.array([heat[node] for node in NODES])
+    return np.array(np.broadcast_arrays(*(heat[node] for node in NODES)))
 
 
 def thermal_matrix(m: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the conductance matrix G of a lane's network, so that G times the rises over the room is heat.
 
-    The plain form that the generated elimination is tested against. [W/K], shape (n, n).
+    The plain form that the generated elimination is tested against. [W/K], shape (n, n); (w, n, n) for ``w`` lanes.
     """
-    flow = air_flow_l_s(m[at.FAN_RPM], m[at.FAN_FULL_RPM], m[at.FLOW_FULL], m[at.FLOW_NATURAL])
-    ratio = convection_ratio(flow, m[at.FLOW_REFERENCE], m[at.FLOW_EXPONENT])
-    conductances = np.empty(len(_CONDUCTANCES) + 1)
-    conductances[:-1] = m[at.LINK : at.LINK + len(_CONDUCTANCES)] * np.where(_FOLLOWS, ratio, 1.0)
-    conductances[-1] = flow * AIR_HEAT_J_PER_L_K
-    matrix = conductances @ _PATTERN
-    return matrix.reshape(len(NODES), len(NODES))
-
-
-def _pattern() -> NDArray[np.float64]:
-    """Return what one W/K of each link, of each way to the room and of the air stream adds to the matrix, flat."""
-    index = {name: i for i, name in enumerate(NODES)}
-    pattern = np.zeros((len(LINKS) + len(TO_AMBIENT) + 1, len(NODES), len(NODES)))
-    for number, (a, b) in enumerate(LINKS.values()):
-        i, j = index[a], index[b]
-        pattern[number, [i, j], [i, j]] = 1.0
-        pattern[number, [i, j], [j, i]] = -1.0
-    for number, node in enumerate(TO_AMBIENT.values(), start=len(LINKS)):
-        pattern[number, index[node], index[node]] = 1.0
-    upstream, downstream = (index[name] for name in STREAM)
-    pattern[-1, [upstream, downstream], [upstream, downstream]] = 1.0
-    pattern[-1, downstream, upstream] = -1.0
-    return pattern.reshape(len(pattern), -1)
+    wide = m.reshape(len(m), -1)
+    fans = wide[[at.FAN_RPM, at.FAN_FULL_RPM, at.FLOW_FULL, at.FLOW_NATURAL]].T
+    flow = np.array([air_flow_l_s(*one) for one in fans])
+    shapes = wide[[at.FLOW_REFERENCE, at.FLOW_EXPONENT]].T
+    ratio = np.array([convection_ratio(one, *shape) for one, shape in zip(flow, shapes, strict=True)])
+    links = wide[at.LINK : at.LINK + len(LINKS)] * np.where(_FOLLOWS[:, None], ratio, 1.0)
+    to_room = wide[at.LINK + len(LINKS) : at.LINK + len(_CONDUCTANCES)]
+    carried = flow * AIR_HEAT_J_PER_L_K
+    matrix = np.zeros((len(NODES), len(NODES), wide.shape[1]))
+    matrix[_A, _B] = matrix[_B, _A] = -links
+    matrix[_DOWNSTREAM, _UPSTREAM] -= carried
+    diagonal = np.zeros((len(NODES), wide.shape[1]))
+    # One after another, in this order: the same digits for a lane in any company.
+    np.add.at(diagonal, [*_A, *_B, *_OUTSIDE, _UPSTREAM, _DOWNSTREAM], [*links, *links, *to_room, carried, carried])
+    matrix[range(len(NODES)), range(len(NODES))] = diagonal
+    return np.ascontiguousarray(np.moveaxis(matrix, -1, 0)) if m.ndim > 1 else matrix[:, :, 0]
 
 
 _CONDUCTANCES = (*LINKS, *TO_AMBIENT)
-_PATTERN = _pattern()
-_FOLLOWS = np.array([*(follows_flow(link) for link in LINKS), *(False for _ in TO_AMBIENT)])
+_FOLLOWS = np.array([follows_flow(link) for link in LINKS])
+_A, _B = ([NODES.index(ends[side]) for ends in LINKS.values()] for side in (0, 1))
+_OUTSIDE = [NODES.index(node) for node in TO_AMBIENT.values()]
+_UPSTREAM, _DOWNSTREAM = (NODES.index(node) for node in STREAM)
 
 
 def _processor(m: NDArray[np.float64], machine: Machine) -> None:
@@ -132,8 +201,8 @@ def _processor(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.MAX_GHZ] = chip.turbo_bins[0][1]
     m[[at.PL1_W, at.PL2_W, at.TAU_S]] = chip.pl1_w, chip.pl2_w, chip.tau_s
     trip = machine.cooling.controller
-    m[at.TRIP_K] = trip.trip_c - machine.ambient_c
-    m[at.RELEASE_K] = trip.release_c - machine.ambient_c
+    m[at.TRIP_K] = trip.trip_c
+    m[at.RELEASE_K] = trip.release_c
     m[at.TRIP_STEP_GHZ] = trip.trip_step_ghz
 
 
@@ -147,7 +216,7 @@ def _graphics(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.GPU_NF] = card.capacitance_nf
     m[at.GPU_IDLE_W] = card.idle_w * card.count
     m[at.GPU_LEAKAGE_PER_K] = card.leakage_per_kelvin
-    m[at.GPU_LIMIT_K] = card.temperature_limit_c - machine.ambient_c
+    m[at.GPU_LIMIT_K] = card.temperature_limit_c
     m[at.GPU_MEMORY_W] = card.memory_power_w
 
 
@@ -160,30 +229,29 @@ def _power(m: NDArray[np.float64], machine: Machine) -> None:
     m[at.REGULATOR] = supply.regulator_loss
     m[at.BOARD_W] = supply.board_w
     if panel:
-        wanted = machine.environment.brightness
-        brightness = panel.default_brightness if wanted is None else wanted
-        m[at.PANEL_W] = panel_power_w(panel.electronics_w, panel.backlight_w, brightness)
+        m[at.PANEL_W] = panel_power_w(panel.electronics_w, panel.backlight_w, panel.default_brightness)
     m[at.MEMORY_IDLE_W] = machine.memory.idle_w_per_module * machine.memory_modules
     m[at.STORAGE_IDLE_W] = drive.idle_w
     m[at.STORAGE_ACTIVE_W] = drive.active_w
-    m[at.STORAGE_LIMIT_K] = drive.temperature_limit_c - machine.ambient_c
+    m[at.STORAGE_LIMIT_K] = drive.temperature_limit_c
 
 
 def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
     cooling = machine.cooling
-    fans, loop, wanted = cooling.fans, cooling.controller, machine.environment.fan
-    m[at.AMBIENT_K] = machine.ambient_c + ZERO_CELSIUS_K
+    fans, loop = cooling.fans, cooling.controller
+    m[at.AMBIENT_K] = ZERO_CELSIUS_K
+    m[at.FAN_RPM] = fans.minimum_rpm
     m[at.FAN_MIN] = fans.minimum_rpm
     m[at.FAN_MAX] = fans.automatic_maximum_rpm
-    m[at.FAN_FIXED] = -1.0 if wanted is None else fans.maximum_rpm if wanted == float("inf") else wanted
+    m[at.FAN_FIXED] = -1.0
     m[at.FAN_FULL_RPM] = fans.maximum_rpm
     m[at.FAN_FULL_W] = fans.power_w
-    m[at.FLOW_FULL] = fans.flow_l_s * (1.0 - machine.environment.dust) if fans.count else 0.0
+    m[at.FLOW_FULL] = fans.flow_l_s if fans.count else 0.0
     m[at.FLOW_NATURAL] = fans.natural_flow_l_s
     m[at.FLOW_REFERENCE] = fans.natural_flow_l_s + (fans.flow_l_s if fans.count else 0.0)
     m[at.FLOW_EXPONENT] = cooling.flow_exponent
-    m[at.CPU_TARGET_K] = loop.cpu_target_c - machine.ambient_c
-    m[at.GPU_TARGET_K] = loop.gpu_target_c - machine.ambient_c
+    m[at.CPU_TARGET_K] = loop.cpu_target_c
+    m[at.GPU_TARGET_K] = loop.gpu_target_c
     m[at.FILTER_S] = loop.filter_s
     m[at.GAIN] = loop.gain_rpm_per_k
     m[at.INTEGRAL_GAIN] = loop.integral_rpm_per_k_s
@@ -203,15 +271,35 @@ def _cooling(m: NDArray[np.float64], machine: Machine) -> None:
         m[at.LINK + _CONDUCTANCES.index("cpu_spreader_sink")] *= area**0.5
 
 
-def _start(m: NDArray[np.float64], machine: Machine) -> None:
-    fixed = m[at.FAN_FIXED]
-    m[at.FAN_RPM] = fixed if fixed >= 0.0 else machine.cooling.fans.minimum_rpm
-    try:
-        m[: at.NODE_COUNT] = np.linalg.solve(thermal_matrix(m), idle_power_w(m))
-    except np.linalg.LinAlgError:
-        m[: at.NODE_COUNT] = np.nan
-    if not (m[: at.NODE_COUNT] < HOTTEST_K).all():
-        raise Refusal(f"{machine.selector}: its cooling has no steady state at idle: conductances or powers are absurd")
+def _set(m: NDArray[np.float64], machines: Sequence[Machine]) -> None:
+    """Set in each lane what the owner set: fan, brightness, power and voltage; and let the dust in."""
+    for number, one in enumerate(machines):
+        wanted, panel, fans = one.environment, one.panel, one.cooling.fans
+        if wanted.brightness is not None and panel:
+            m[at.PANEL_W, number] = panel_power_w(panel.electronics_w, panel.backlight_w, wanted.brightness)
+        if wanted.fan is not None:
+            rpm = fans.maximum_rpm if wanted.fan == float("inf") else wanted.fan
+            m[[at.FAN_FIXED, at.FAN_RPM], number] = rpm
+        curve = wanted.fan_curve
+        if curve:
+            # A curve is the machine's controller without memory: one gain, for both temperatures.
+            m[[at.FAN_MIN, at.FAN_RPM], number] = curve.low_rpm
+            m[at.FAN_MAX, number] = curve.high_rpm
+            m[[at.CPU_TARGET_K, at.GPU_TARGET_K], number] = curve.low_c
+            m[at.GAIN, number] = curve.gain_rpm_per_k
+            m[[at.INTEGRAL_GAIN, at.THROTTLE_GAIN], number] = 0.0
+        if wanted.power_limit_w is not None:
+            m[[at.PL1_W, at.PL2_W], number] = wanted.power_limit_w
+        if wanted.undervolt_mv:
+            m[at.V0, number] -= 1e-3 * wanted.undervolt_mv
+        if wanted.dust:
+            m[at.FLOW_FULL, number] *= 1.0 - wanted.dust
+
+
+def _start(m: NDArray[np.float64]) -> None:
+    """Give lanes their state at the start: idle for hours."""
+    rises = _solved(thermal_matrix(m), idle_power_w(m).T).T
+    m[: at.NODE_COUNT] = np.where((rises < HOTTEST_K).all(axis=0), rises, np.nan)
     m[at.FILTERED_CPU_K] = m[at.T_CPU_JUNCTION]
     m[at.FILTERED_GPU_K] = m[at.T_GPU_JUNCTION]
     m[at.POWER_CLOCK_GHZ] = m[at.MAX_GHZ]
@@ -223,3 +311,15 @@ def _start(m: NDArray[np.float64], machine: Machine) -> None:
     least, end = at.EXTREMES, at.EXTREMES + at.STATISTICS * at.OBSERVED_COUNT
     m[least : end : at.STATISTICS] = np.inf
     m[least + 2 : end : at.STATISTICS] = -np.inf
+
+
+def _solved(matrices: NDArray[np.float64], heats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rises that heats lead to, NaN where there are none. [K], shape (w, n)."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, heats[..., None])[..., 0], np.float64)
+    except np.linalg.LinAlgError:
+        if len(matrices) == 1:
+            return np.full(heats.shape, np.nan)
+        # One of them has no solution: alone it cannot spoil the others.
+        halves = (slice(None, len(matrices) // 2), slice(len(matrices) // 2, None))
+        return np.concatenate([_solved(matrices[half], heats[half]) for half in halves])

@@ -19,6 +19,7 @@ import numpy as np
 from spacegrey import __version__
 from spacegrey.errors import InputError
 from spacegrey.simulation.runfile import write_whole
+from spacegrey.simulation.sources import PROGRAM
 from spacegrey.simulation.sweep import fingerprint
 from spacegrey.simulation.sweep_rows import run_chunk
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from spacegrey.simulation.sweep import Plan
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "sweep.json"
 ASKED = "sweep.toml"
 PARTS = "part-*.parquet"
@@ -40,7 +41,13 @@ _META = b"spacegrey-sweep"
 
 @dataclass(frozen=True)
 class Record:
-    """What stands in ``sweep.json``: which sweep the partitions are of."""
+    """What stands in ``sweep.json``: which sweep the partitions are of.
+
+    Attributes
+    ----------
+    asked, data, program : str
+        Digests of the sweep's file, of all numbers that went in, and of the program that ran them.
+    """
 
     format: int
     version: str
@@ -49,6 +56,7 @@ class Record:
     chunk_rows: int
     asked: str
     data: str
+    program: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class Progress:
 def record_of(made: Plan, text: str, chunk_rows: int) -> Record:
     """Return the record of a sweep as this version would run it."""
     asked = hashlib.sha256(text.encode()).hexdigest()
-    return Record(FORMAT, __version__, made.title, made.rows, chunk_rows, asked, fingerprint(made))
+    return Record(FORMAT, __version__, made.title, made.rows, chunk_rows, asked, fingerprint(made), PROGRAM)
 
 
 def is_sweep(out: Path) -> bool:
@@ -153,17 +161,21 @@ def check_same(out: Path, now: Record) -> Record:
     Raises
     ------
     InputError
-        The file, the version or the data have changed since: rows of both would not belong together.
+        The file, the version, the program or the data have changed since: rows of both would not belong together.
     """
     before = read_record(out)
-    changes = {
-        "the sweep's file has changed": before.asked != now.asked,
-        f"it was begun by version {before.version}, this is {now.version}": before.version != now.version,
-        "the data of its machines or workloads have changed": before.data != now.data,
-    }
-    for why, changed in changes.items():
+    changes = (
+        (before.asked != now.asked, f"the sweep's file has changed; go on with the {ASKED} that lies there"),
+        (
+            before.version != now.version,
+            f"it was begun by version {before.version}, this is {now.version}; go on with that version",
+        ),
+        (before.program != now.program, f"version {now.version} has other source code now; go on with that of then"),
+        (before.data != now.data, "the data of its machines or workloads have changed; put them back as they were"),
+    )
+    for changed, why in changes:
         if changed:
-            raise InputError(f"{out}: cannot be resumed: {why}; sweep into another folder")
+            raise InputError(f"{out}: cannot be resumed: {why}, or sweep into another folder")
     return before
 
 
@@ -255,6 +267,7 @@ def fill(
     threads: int | None = None,
     progress: Callable[[Progress], object] | None = None,
     cluster: Any = None,  # noqa: ANN401 - a client of distributed, which may not be installed
+    device: str = "cpu",
 ) -> Progress:
     """Run the partitions that are missing and write each when it is done.
 
@@ -274,12 +287,14 @@ def fill(
         Called after each partition.
     cluster : distributed.Client, optional
         Where to run instead of here, as `cluster.connected` gives it.
+    device : str, optional
+        What to run on here, as `simulate_batch` takes it.
     """
     began = time.perf_counter()
     ranges = [bounds(record, number) for number in missing]
     left = sum(stop - start for start, stop in ranges)
     state = Progress(record.rows - left, record.rows, 0, 0, 0.0)
-    for place, table in _tables(made, ranges, threads, cluster):
+    for place, table in _tables(made, ranges, threads, cluster, device):
         if isinstance(table, str):
             state = replace(state, given_up=(*state.given_up, f"rows {ranges[place][0]:,} and on: {table}"))
             continue
@@ -299,6 +314,7 @@ def _tables(
     ranges: list[tuple[int, int]],
     threads: int | None,
     cluster: Any,  # noqa: ANN401
+    device: str,
 ) -> Iterator[tuple[int, pa.Table | str]]:
     if cluster is not None:
         from spacegrey.simulation.cluster import chunks
@@ -306,7 +322,7 @@ def _tables(
         yield from chunks(cluster, made, ranges)
         return
     for place, (start, stop) in enumerate(ranges):
-        yield place, run_chunk(made, start, stop, threads)
+        yield place, run_chunk(made, start, stop, threads, device)
 
 
 def _columns(schema: pa.Schema) -> str:

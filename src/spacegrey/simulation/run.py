@@ -191,7 +191,8 @@ def check(workload: Workload, machine: Machine, phases: NDArray[np.float64]) -> 
     if not np.isfinite(phases).all():
         raise Refusal(f"{workload.id} on {machine.selector}: its demands are too large to compute with")
     for phase in workload.phases:
-        if phase.network and phase.network.link == "ethernet" and not machine.spec.ports.ethernet_gbit_s:
+        wired = machine.spec.ports.ethernet_gbit_s or (machine.external and machine.external.network)
+        if phase.network and phase.network.link == "ethernet" and not wired:
             raise Refusal(f"{workload.id}: phase {phase.name!r} needs Ethernet, and {machine.spec.name} has none")
         if phase.network and phase.network.link == "wifi" and not machine.spec.ports.wifi_gbit_s:
             raise Refusal(f"{workload.id}: phase {phase.name!r} needs Wi-Fi, and {machine.spec.name} has none")

@@ -69,7 +69,11 @@ def record(run: Run) -> dict[str, Any]:
             "dust": machine.environment.dust,
             "fan": _fan(machine.environment.fan),
             "overclock_ghz": machine.environment.overclock_ghz,
+            "power_limit_w": machine.environment.power_limit_w,
+            "undervolt_mv": machine.environment.undervolt_mv,
+            "fan_curve": str(machine.environment.fan_curve) if machine.environment.fan_curve else None,
         },
+        "plan": None if machine.external is None else asdict(machine.external),
         "inputs": {
             "choices": machine.chosen,
             "memory_gib": machine.memory_gib,

@@ -43,6 +43,8 @@ FIELDS = {
     "dust": "dust",
     "fan": "fan",
     "overclock": "overclock_ghz",
+    "power-limit": "power_limit_w",
+    "undervolt": "undervolt_mv",
 }
 
 Target: TypeAlias = tuple[str, Any]  # a name and its value before

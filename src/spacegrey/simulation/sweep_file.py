@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spacegrey.errors import InputError
 from spacegrey.machine.catalog import machine_ids, read_machine
-from spacegrey.machine.selector import WHAT_IFS, Selector, parse_selector, parse_what_if
+from spacegrey.machine.selector import RANGES, WHAT_IFS, Selector, parse_selector, parse_what_if
 from spacegrey.sourced import Document, Spec, Table, read_settings, read_toml
 
 if TYPE_CHECKING:
@@ -290,5 +290,5 @@ def _level(name: str, value: float | str, place: str) -> Level:
     if isinstance(value, str):
         return parse_what_if(name, value, f"{place}: {name}")
     # A plain number is in the unit of the what-if.
-    unit = {"ambient": "C", "fan": "rpm", "overclock": "GHz"}.get(name, "")
+    unit = RANGES[name][2].strip()
     return parse_what_if(name, f"{value:.17g}{unit}", f"{place}: {name}")

@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from spacegrey.simulation.sweep import Configured, Plan
     from spacegrey.workload.library import Workload
 
-SURROUNDINGS = ("ambient_c", "fan_set_rpm", "dust", "brightness", "overclock_ghz")
+SURROUNDINGS = (
+    "ambient_c", "fan_set_rpm", "dust", "brightness", "overclock_ghz", "power_limit_w", "undervolt_mv",
+)  # fmt: skip
 """Columns of the room and the settings; NULL: the machine's own."""
 
 OPTIONS = ("processor", "graphics", "memory", "storage")
 """Options that every machine has, each a column."""
+
+
+SCORE_BETTER = "score_better"
+"""Column that says whether a higher or a lower score is better; NULL: the workload has none."""
 
 
 @dataclass
@@ -89,7 +95,7 @@ class _Builder:
         return self.workloads[key]
 
 
-def run_rows(made: Plan, rows: NDArray[np.int64], threads: int | None = None) -> pa.Table:
+def run_rows(made: Plan, rows: NDArray[np.int64], threads: int | None = None, device: str = "cpu") -> pa.Table:
     """Run some rows of a plan, whichever they are, and return them in their order."""
     import pyarrow as pa
 
@@ -109,12 +115,16 @@ def run_rows(made: Plan, rows: NDArray[np.int64], threads: int | None = None) ->
             continue
         jobs.append((pair[0], pair[1]))
         runs.append(row)
-    results = simulate_batch(jobs, threads)
+    results = simulate_batch(jobs, threads, device=device)
     columns: dict[str, Any] = {"row": rows, **_inputs(made, steps), **_parameters(made, steps)}
     for name in COLUMNS:
         values = np.full(len(rows), np.nan)
         values[runs] = results[name]
         columns[name] = pa.array(values, from_pandas=True)
+        if name == "score":
+            scores = [one.spec.score for one in made.workloads]
+            better = np.array([score.better if score else None for score in scores], dtype=object)
+            columns[SCORE_BETTER] = pa.array(better[steps[:, -1]], pa.string())
     limits = np.full(len(rows), "", dtype=object)
     limits[runs] = results["limit"]
     refusals[runs] = results["refusal"]
@@ -123,15 +133,24 @@ def run_rows(made: Plan, rows: NDArray[np.int64], threads: int | None = None) ->
     return pa.table(columns)
 
 
-def run_chunk(made: Plan, start: int, stop: int, threads: int | None = None) -> pa.Table:
+def run_chunk(made: Plan, start: int, stop: int, threads: int | None = None, device: str = "cpu") -> pa.Table:
     """Run the rows from ``start`` up to ``stop``: a pure function of the plan and the two numbers.
+
+    Parameters
+    ----------
+    made : Plan
+        The sweep.
+    start, stop : int
+        The first row, and the one after the last.
+    threads, device
+        Where to run, as `simulate_batch` takes them.
 
     Returns
     -------
     pyarrow.Table
         One row for each run: ``row``, what it was, and its results; NULL where it has none, ``refusal`` says why.
     """
-    return run_rows(made, np.arange(start, stop, dtype=np.int64), threads)
+    return run_rows(made, np.arange(start, stop, dtype=np.int64), threads, device)
 
 
 def _inputs(made: Plan, steps: NDArray[np.int64]) -> dict[str, Any]:
@@ -162,7 +181,9 @@ def _inputs(made: Plan, steps: NDArray[np.int64]) -> dict[str, Any]:
 
 def _room(one: Configured, room: Environment) -> tuple[float, ...]:
     ambient = one.bare.spec.ambient_c if room.ambient_c is None else room.ambient_c
-    wanted = (ambient, room.fan, room.dust, room.brightness, room.overclock_ghz)
+    wanted = (
+        ambient, room.fan, room.dust, room.brightness, room.overclock_ghz, room.power_limit_w, room.undervolt_mv,
+    )  # fmt: skip
     return tuple(float("nan") if value is None else value for value in wanted)
 
 

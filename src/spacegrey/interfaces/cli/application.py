@@ -17,15 +17,28 @@ import typer
 from spacegrey import __version__
 from spacegrey.interfaces.cli import (
     ask,
+    choose,
     compare,
+    connect,
     diff,
+    disk,
     export,
+    forecast,
+    identify,
     machines,
+    match,
+    network,
+    new,
+    own,
     plot,
+    quiet,
+    quote,
     run,
     sensitivity,
     show,
     sweep,
+    t2,
+    upgrades,
     validate,
     workloads,
 )
@@ -36,8 +49,10 @@ if TYPE_CHECKING:
 
 # panel of the help -> its verbs, in the order of the help
 PANELS = MappingProxyType({
-    "simulate": (run, compare, sweep, ask, plot, sensitivity, validate),
-    "data": (machines, workloads, show, diff, export),
+    "simulate": (run, compare, forecast, quiet, sweep, ask, plot, sensitivity, validate),
+    "decide": (quote, match, choose, own, upgrades, connect, network),
+    "own": (new, disk, t2),
+    "data": (machines, workloads, show, diff, export, identify),
 })  # fmt: skip
 
 HELP = (
@@ -83,6 +98,9 @@ def _root(
 
 def _register(panel: str, verb: ModuleType) -> None:
     name = verb.__name__.rpartition(".")[2]
+    if hasattr(verb, "app"):  # a verb with subcommands
+        app.add_typer(verb.app, name=name, cls=Verbs, rich_help_panel=panel, help=verb.HELP, epilog=verb.EXAMPLES)
+        return
     app.command(name, cls=Verb, rich_help_panel=panel, epilog=verb.EXAMPLES)(getattr(verb, name))
 
 

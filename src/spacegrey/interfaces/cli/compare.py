@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from spacegrey.decide.quote import Quote
     from spacegrey.simulation.run import Run
 
 EXAMPLES = """
@@ -54,7 +55,8 @@ def compare(
 ) -> None:
     """Compare machines under the same work.
 
-    Side by side: speed, energy, noise, heat and what limits each, relative to the first; * marks the best.
+    Side by side: speed, energy, noise, heat and what limits each, relative to the first; * marks the best. Below, what
+    each cost when it was new, and the speed for that price.
     """
     from spacegrey.errors import InputError
     from spacegrey.machine.assembly import machine
@@ -67,12 +69,14 @@ def compare(
     for name in workloads:
         workload(name)
     compared = {name: _under(name, on) for name in workloads}
+    priced = [_priced(selector) for selector in on]
     if as_json:
         from spacegrey.interfaces.cli.output import write_json
 
-        write_json(_as_json(compared))
+        write_json(_as_json(compared, priced))
     else:
         _print(compared, on)
+        _print_prices(compared, priced)
     if any(one.refusal for row in compared.values() for one in row):
         raise typer.Exit(1)
 
@@ -98,6 +102,18 @@ def _under(name: str, selectors: list[str]) -> list[Compared]:
     ]  # fmt: skip
 
 
+def _priced(selector: str) -> Quote | str:
+    """Return the bill of a machine on the first day that it could be ordered, or why it has none."""
+    from spacegrey.decide.quote import quote
+    from spacegrey.errors import InputError
+
+    try:
+        bill = quote(selector)
+    except InputError as error:
+        return str(error)
+    return bill if bill.total > 0.0 else "no price of it is known"
+
+
 def speed(run: Run) -> float:
     """Return a number that grows with the speed of a run: its score if it has one, else work per second."""
     if run.score is None:
@@ -112,7 +128,15 @@ def overall(compared: dict[str, list[Compared]], column: int) -> float | None:
     return exp(sum(map(log, known)) / len(known)) if len(known) == len(speeds) else None
 
 
-def _as_json(compared: dict[str, list[Compared]]) -> dict[str, Any]:
+def per_price(compared: dict[str, list[Compared]], priced: list[Quote | str], column: int) -> float | None:
+    """Return a machine's speed for its price, over the first's; None where a speed or a price is not known."""
+    first, bill, fast = priced[0], priced[column], overall(compared, column)
+    if isinstance(first, str) or isinstance(bill, str) or not (first.complete and bill.complete and fast):
+        return None
+    return fast * first.total / bill.total
+
+
+def _as_json(compared: dict[str, list[Compared]], priced: list[Quote | str]) -> dict[str, Any]:
     from spacegrey.simulation.runfile import record
 
     rows: list[dict[str, Any]] = []
@@ -127,7 +151,18 @@ def _as_json(compared: dict[str, list[Compared]]) -> dict[str, Any]:
         rows.append({"workload": name, "runs": runs})
     machines = [one.machine for one in next(iter(compared.values()))]
     speeds = [overall(compared, number) for number in range(len(machines))]
-    return {"machines": machines, "workloads": rows, "overall_relative_speed": speeds}
+    prices: list[dict[str, Any]] = [
+        {
+            "machine": selector,
+            "price": None if isinstance(bill, str) else bill.total,
+            "currency": None if isinstance(bill, str) else bill.currency,
+            "complete": not isinstance(bill, str) and bill.complete,
+            "on": None if isinstance(bill, str) else bill.on.isoformat(),
+            "relative_speed_for_price": per_price(compared, priced, number),
+        }
+        for number, (selector, bill) in enumerate(zip(machines, priced, strict=True))
+    ]
+    return {"machines": machines, "workloads": rows, "overall_relative_speed": speeds, "prices": prices}
 
 
 def _print(compared: dict[str, list[Compared]], selectors: list[str]) -> None:
@@ -150,6 +185,28 @@ def _print(compared: dict[str, list[Compared]], selectors: list[str]) -> None:
         speeds = [overall(compared, number) for number in range(len(selectors))]
         words = [f"{letter} {_ratio(one)}" for letter, one in zip(_letters(len(selectors)), speeds, strict=True)]
         out.print(f"\nspeed over all of it (geometric mean): {', '.join(words)}")
+
+
+def _print_prices(compared: dict[str, list[Compared]], priced: list[Quote | str]) -> None:
+    from rich.text import Text
+
+    from spacegrey.decide.reasons import money
+    from spacegrey.interfaces.cli.output import console, table
+
+    out = console()
+    shown = table(out, "", ">price", ">speed for it", "known from")
+    for number, (letter, bill) in enumerate(zip(_letters(len(priced)), priced, strict=True)):
+        if isinstance(bill, str):
+            shown.add_row(letter, "-", "-", bill)
+            continue
+        least = "" if bill.complete else "at least "
+        unknown = [line.item for line in bill.lines if line.price is None]
+        known = f"no price is known of {', '.join(unknown)}" if unknown else f"bill of {bill.on}"
+        value = _ratio(per_price(compared, priced, number))
+        shown.add_row(letter, f"{least}{money(bill.total, bill.currency)}", value, known)
+    out.print()
+    out.print(Text("price when it was new", style="bold"))
+    out.print(shown)
 
 
 def _print_row(row: list[Compared]) -> None:

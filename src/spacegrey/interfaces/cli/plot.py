@@ -9,7 +9,7 @@ import typer
 
 EXAMPLES = """
 spacegrey plot runs --x energy_wh --y duration_s --front --out runs.html
-spacegrey plot runs --x energy_wh --y score --colour processor --out runs.png
+spacegrey plot runs --x price --y duration --colour noise --out runs.png
 """
 
 
@@ -23,13 +23,18 @@ def plot(
     front: Annotated[bool, typer.Option("--front", help="Mark the runs that no other beats in both.")] = False,
     more: Annotated[
         list[str] | None,
-        typer.Option("--more", metavar="COLUMN", help="In the front, more of it is better; less, if not named."),
+        typer.Option("--more", metavar="COLUMN", help="In the front, more of it is better, whatever it is."),
+    ] = None,
+    less: Annotated[
+        list[str] | None,
+        typer.Option("--less", metavar="COLUMN", help="In the front, less of it is better, whatever it is."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Draw two columns of a sweep against each other.
 
-    A page tells of each point which machine and which workload it is.
+    A page tells of each point which machine and which workload it is. The front knows of each result whether less or
+    more of it is better, and the axes say so.
     """
     import numpy as np
 
@@ -42,13 +47,13 @@ def plot(
     kind = out.suffix.lower()
     if kind not in {".png", ".html"}:
         raise InputError(f"{out}: a plot is written as .png or .html")
-    if more and not front:
-        raise InputError("--more is about the front: add --front")
+    if (more or less) and not front:
+        raise InputError(f"{'--more' if more else '--less'} is about the front: add --front")
     place = writable(out) or out
     with questions.opened(folder) as sweep:
         for warning in sweep.warnings:
             typer.echo(f"spacegrey: {warning}", err=True)
-        shown = points(sweep, x, y, colour, where, (more or []) if front else None)
+        shown = points(sweep, x, y, colour, where, front=front, more=more or (), less=less or ())
     if kind == ".png":
         from spacegrey.interfaces.scatter.picture import write_png
 
@@ -61,11 +66,12 @@ def plot(
         from spacegrey.interfaces.cli.output import write_json
 
         best_runs = [
-            {"machine": shown.machines[one], "workload": shown.workloads[one], x: float(shown.x[one]),
-             y: float(shown.y[one])}
+            {"machine": shown.machines[one], "workload": shown.workloads[one], shown.names[0]: float(shown.x[one]),
+             shown.names[1]: float(shown.y[one])}
             for one in np.flatnonzero(shown.front)
         ]  # fmt: skip
-        write_json({"out": str(out), "runs": shown.total, "drawn": len(shown.x), "front": best_runs})
+        better = dict(zip(shown.names[:2], shown.better, strict=True)) if front else None
+        write_json({"out": str(out), "runs": shown.total, "drawn": len(shown.x), "better": better, "front": best_runs})
         return
     best = f", {int(shown.front.sum()):,} on the front" if front else ""
     typer.echo(f"saved: {out} ({shown.total:,} runs{best})")

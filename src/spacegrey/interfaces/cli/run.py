@@ -15,6 +15,7 @@ EXAMPLES = """
 spacegrey run cinebench-r15-loop --on imac-pro
 spacegrey run all-out --on imac-pro:18-core+ambient=35C --report hot.html
 spacegrey run cinebench-r15-loop --on imac-pro --bands 256
+spacegrey run disk-sequential --on imac-pro --plan desk.toml
 spacegrey run my-job.toml --on my-machine.toml --save job.parquet --json
 """
 
@@ -30,6 +31,10 @@ def run(
         Path | None, typer.Option("--save", metavar="F.parquet", help="Keep the whole run in a Parquet file.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="F.html", help="Write a page with plots.")] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="PLAN.toml", help="What is plugged in; its storage and network do the work."),
+    ] = None,
     bands: Annotated[
         int | None,
         typer.Option(
@@ -48,7 +53,7 @@ def run(
     save_to, report_to = writable(save), writable(report)
     if save_to and save_to == report_to:
         raise InputError(f"{save}: --save and --report name the same file")
-    finished = simulated(workload, on)
+    finished = simulated(workload, on, plan)
     found = drawn(finished, bands) if bands is not None else None
     from dataclasses import asdict
 
@@ -62,7 +67,8 @@ def run(
     if report_to:
         from spacegrey.interfaces.report import page
 
-        runfile.write_whole(report_to, lambda beside: beside.write_text(page.page(shown), encoding="utf-8"))
+        written = page.page(shown, _wiring(plan, on) if plan else "")
+        runfile.write_whole(report_to, lambda beside: beside.write_text(written, encoding="utf-8"))
     if as_json:
         write_json(shown.as_json() | ({"bands": asdict(found)} if found else {}))
         return
@@ -74,19 +80,33 @@ def run(
             typer.echo(f"{what}: {path}" + (f" ({then} {path})" if what == "saved" else ""))
 
 
-def simulated(workload_name: str, selector: str) -> Run:
-    """Return a finished run, with a progress bar while it lasts."""
+def simulated(workload_name: str, selector: str, plan: Path | None = None) -> Run:
+    """Return a finished run, with a progress bar while it lasts; ``plan`` says what is plugged in."""
     from spacegrey.interfaces.cli.output import progress, say_when_compiling
     from spacegrey.interfaces.words import duration
     from spacegrey.machine.assembly import machine
     from spacegrey.workload.library import workload
 
     built, asked = machine(selector), workload(workload_name)
+    if plan:
+        from spacegrey.connections.plan import read_plan
+        from spacegrey.connections.plugged import plugged
+
+        built = plugged(read_plan(plan), built)
     from spacegrey.simulation.run import simulate
 
     say_when_compiling()
     with progress(f"{asked.id} on {built.id}") as update:
         return simulate(asked, built, lambda share, seconds: update(share, duration(seconds)))
+
+
+def _wiring(plan: Path, selector: str) -> str:
+    from spacegrey.connections.arrange import connect
+    from spacegrey.connections.plan import read_plan
+    from spacegrey.interfaces.wiring.svg import drawing
+    from spacegrey.machine.assembly import machine
+
+    return drawing(connect(read_plan(plan), machine(selector)))
 
 
 def drawn(finished: Run, samples: int) -> Bands:

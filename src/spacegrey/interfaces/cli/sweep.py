@@ -32,6 +32,9 @@ def sweep(
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="Run on this Dask scheduler (tcp://host:8786), not here."),
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="cpu|cuda", help="Run on the processor, or on one NVIDIA GPU.")
+    ] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Run thousands to millions of machines under work.
@@ -42,6 +45,7 @@ def sweep(
     from spacegrey.simulation.sweep import plan
     from spacegrey.simulation.sweep_file import read_sweep
 
+    _check_device(device, threads, cluster)
     question = read_sweep(file)
     from spacegrey.simulation import estimate, partitions
 
@@ -52,7 +56,7 @@ def sweep(
     before = partitions.check_same(out, partitions.record_of(made, question.text, 0)) if going_on else None
     say_when_compiling()
     # Who goes on knows already what it takes, and repeats nothing.
-    expected = None if before and not dry_run else estimate.estimate(made, out, threads)
+    expected = None if before and not dry_run else estimate.estimate(made, out, threads, device)
     if expected and not before:
         estimate.check_room(expected.bytes, out)
     done = None
@@ -62,13 +66,28 @@ def sweep(
             # The folder appears when there is somebody to fill it.
             if not before:
                 partitions.begin(out, record, question.text)
-            done = _run(made, out, record, threads, client)
+            done = _run(made, out, record, threads, client, device)
     if as_json:
         from spacegrey.interfaces.cli.output import write_json
 
-        write_json(_as_json(made, out, expected, done))
+        write_json(_as_json(made, out, device, expected, done))
     else:
         _print(made, out, expected, done)
+
+
+def _check_device(device: str, threads: int | None, cluster: str | None) -> None:
+    """Raise `InputError` where the device is not there, or does not go with the other options."""
+    from spacegrey import jit
+    from spacegrey.errors import InputError, unknown
+    from spacegrey.simulation.batch import DEVICES
+
+    if device not in DEVICES:
+        raise unknown("--device", device, DEVICES)
+    if device == "cuda":
+        for name, given in (("--threads", threads), ("--cluster", cluster)):
+            if given:
+                raise InputError(f"--device cuda is one GPU of this computer: leave out {name}")
+        jit.device()
 
 
 def _cluster(address: str | None) -> AbstractContextManager[Any]:
@@ -80,7 +99,14 @@ def _cluster(address: str | None) -> AbstractContextManager[Any]:
     return connected(address)
 
 
-def _run(made: Plan, out: Path, record: Record, threads: int | None, client: Any) -> Progress:  # noqa: ANN401
+def _run(
+    made: Plan,
+    out: Path,
+    record: Record,
+    threads: int | None,
+    client: Any,  # noqa: ANN401
+    device: str,
+) -> Progress:
     from spacegrey.interfaces.cli.output import progress
     from spacegrey.interfaces.words import duration
     from spacegrey.simulation import estimate, partitions
@@ -95,7 +121,7 @@ def _run(made: Plan, out: Path, record: Record, threads: int | None, client: Any
                 update(state.done / state.rows, f"{state.rows_per_s:,.0f} runs/s, {duration(state.remaining_s)} left")
 
             try:
-                return partitions.fill(made, out, record, missing, threads, show, client)
+                return partitions.fill(made, out, record, missing, threads, show, client, device)
             except KeyboardInterrupt:
                 typer.echo("spacegrey: stopped; what is done is kept: go on with --resume", err=True)
                 raise
@@ -118,12 +144,13 @@ def _missing(out: Path, record: Record) -> list[int]:
     return sorted(missing)
 
 
-def _as_json(made: Plan, out: Path, expected: Estimate | None, done: Progress | None) -> dict[str, Any]:
+def _as_json(made: Plan, out: Path, device: str, expected: Estimate | None, done: Progress | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
         "title": made.title,
         "out": str(out),
+        "device": device,
         "rows": made.rows,
         "machines": len(made.machines),
         "workloads": len(made.workloads),

@@ -39,13 +39,15 @@ COLOURS = (
 )  # fmt: skip
 
 
-def page(shown: ShownRun) -> str:
+def page(shown: ShownRun, wiring: str = "") -> str:
     """Return the page of a run.
 
     Parameters
     ----------
     shown : ShownRun
         The run.
+    wiring : str
+        Drawing of what was plugged in, as SVG; empty: nothing was.
 
     Returns
     -------
@@ -58,6 +60,7 @@ def page(shown: ShownRun) -> str:
     tables = [
         _machine(record),
         _summary(record),
+        _section("What is plugged in", wiring) if wiring else "",
         _measured(shown.published),
         _phases(record),
         _sources(record),

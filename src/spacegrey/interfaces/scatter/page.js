@@ -14,7 +14,8 @@ function range(values) {
   return [low, high];
 }
 const wide = ([low, high]) => [low - (high - low) * 0.03, high + (high - low) * 0.03];
-const across = wide(range(data.x)), up = wide(range(data.y));
+const scaled = (value) => data.byRatio && value !== null ? Math.log10(value) : value;
+const across = wide(range(data.x.map(scaled))), up = wide(range(data.y));
 const hues = data.colour && !data.words ? range(data.colour) : null;
 
 function ticks([low, high], count) {
@@ -22,6 +23,12 @@ function ticks([low, high], count) {
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= raw);
   const found = [];
   for (let one = Math.ceil(low / step) * step; one <= high + step * 1e-9; one += step) found.push(Math.abs(one) < step * 1e-9 ? 0 : one);
+  return found;
+}
+function ratios([low, high]) {
+  const found = [];
+  for (let power = Math.floor(low); power <= high; power += 1)
+    for (const one of [1, 2, 5]) if (Math.log10(one) + power >= low && Math.log10(one) + power <= high) found.push(one * 10 ** power);
   return found;
 }
 const said = (value) => value === null ? "-" : Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
@@ -45,11 +52,11 @@ function draw() {
   canvas.width = width * scale; canvas.height = height * scale;
   const pen = canvas.getContext("2d");
   pen.scale(scale, scale);
-  const x = (value) => edge.left + (value - across[0]) / (across[1] - across[0]) * (width - edge.left - edge.right);
+  const x = (value) => edge.left + (scaled(value) - across[0]) / (across[1] - across[0]) * (width - edge.left - edge.right);
   const y = (value) => height - edge.bottom - (value - up[0]) / (up[1] - up[0]) * (height - edge.top - edge.bottom);
   pen.font = "12.5px system-ui, sans-serif"; pen.strokeStyle = style("--grid"); pen.fillStyle = style("--soft"); pen.lineWidth = 1;
   pen.textAlign = "center"; pen.textBaseline = "top";
-  for (const one of ticks(across, Math.max(2, width / 120))) {
+  for (const one of data.byRatio ? ratios(across) : ticks(across, Math.max(2, width / 120))) {
     pen.beginPath(); pen.moveTo(x(one), edge.top); pen.lineTo(x(one), height - edge.bottom); pen.stroke();
     pen.fillText(said(one), x(one), height - edge.bottom + 6);
   }
@@ -59,9 +66,9 @@ function draw() {
     pen.fillText(said(one), edge.left - 7, y(one));
   }
   pen.fillStyle = style("--ink"); pen.textAlign = "center"; pen.textBaseline = "bottom";
-  pen.fillText(data.names[0], (edge.left + width - edge.right) / 2, height - 4);
+  pen.fillText(data.axes[0], (edge.left + width - edge.right) / 2, height - 4);
   pen.save(); pen.translate(4, (edge.top + height - edge.bottom) / 2); pen.rotate(-Math.PI / 2); pen.textBaseline = "top";
-  pen.fillText(data.names[1], 0, 0); pen.restore();
+  pen.fillText(data.axes[1], 0, 0); pen.restore();
   const size = data.x.length > 5000 ? 2 : 3.5;
   places = data.x.map((value, number) => [x(value), y(data.y[number])]);
   pen.globalAlpha = 0.8;
@@ -74,6 +81,12 @@ function draw() {
     pen.strokeStyle = style("--front"); pen.lineWidth = 1.5; pen.beginPath();
     line.forEach(([left, top], number) => number ? pen.lineTo(left, top) : pen.moveTo(left, top)); pen.stroke();
     for (const [left, top] of line) { pen.beginPath(); pen.arc(left, top, size + 2.5, 0, 7); pen.stroke(); }
+  }
+  pen.strokeStyle = pen.fillStyle = style("--ink"); pen.textBaseline = "top";
+  for (const [number, name] of data.named) {
+    const [left, top] = places[number], turned = left > width * 0.7;
+    pen.beginPath(); pen.arc(left, top, size + 4.5, 0, 7); pen.stroke();
+    pen.textAlign = turned ? "right" : "left"; pen.fillText(name, left + (turned ? -9 : 9), top + 5);
   }
 }
 

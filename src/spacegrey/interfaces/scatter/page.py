@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spacegrey import __version__
 from spacegrey.interfaces.scatter.picture import heading
-from spacegrey.interfaces.scatter.points import label
+from spacegrey.interfaces.scatter.points import axis, label
 
 if TYPE_CHECKING:
     from spacegrey.interfaces.scatter.points import Points
@@ -29,11 +29,14 @@ def page(shown: Points) -> str:
         "colour": None if shown.colour is None else _colours(shown),
         "words": sorted(set(map(str, shown.colour))) if shown.by_words and shown.colour is not None else None,
         "names": [label(x), label(y), label(colour) if colour else None],
+        "axes": [axis(name, better) for name, better in zip((x, y), shown.better, strict=True)],
         "machines": list(machines),
         "machine": [machines[one] for one in shown.machines],
         "workloads": list(workloads),
         "workload": [workloads[one] for one in shown.workloads],
         "front": [number for number, best in enumerate(shown.front) if best],
+        "named": [list(one) for one in shown.named],
+        "byRatio": shown.by_ratio,
     }
     # A name in the data may not end the script.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spacegrey.errors import InputError
-from spacegrey.interfaces.scatter.points import label
+from spacegrey.interfaces.scatter.points import axis, label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,19 @@ def write_png(shown: Points, path: Path) -> None:
         order = np.lexsort((shown.y[shown.front], shown.x[shown.front]))
         across, up = shown.x[shown.front][order], shown.y[shown.front][order]
         axes.plot(across, up, color="#c2500a", linewidth=1.2, marker="o", markersize=6, markerfacecolor="none")
-    axes.set_xlabel(label(x))
-    axes.set_ylabel(label(y))
+    if shown.by_ratio:
+        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    for number, name in shown.named:
+        place = (shown.x[number], shown.y[number])
+        axes.plot(*place, color="#1b1f24", marker="o", markersize=9, markerfacecolor="none")
+        axes.annotate(name, place, xytext=(7, -11), textcoords="offset points", fontsize=8.5)
+    axes.set_xlabel(axis(x, shown.better[0]))
+    axes.set_ylabel(axis(y, shown.better[1]))
     axes.set_title(heading(shown), loc="left", fontsize=11)
     axes.grid(visible=True, color="#e9ecef", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -63,7 +74,7 @@ def write_png(shown: Points, path: Path) -> None:
 
 def heading(shown: Points) -> str:
     """Return the title of a scatter: of what, and how many."""
-    count = f"{shown.total:,} runs"
+    count = f"{shown.total:,} {shown.what}"
     if len(shown.x) < shown.total:
         count += f", {len(shown.x):,} of them drawn"
     return f"{shown.title}: {count}"

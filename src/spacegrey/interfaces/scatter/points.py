@@ -9,23 +9,18 @@ import numpy as np
 
 from spacegrey.errors import InputError, unknown
 from spacegrey.interfaces import questions
-from spacegrey.interfaces.words import QUANTITIES
+from spacegrey.interfaces.words import OF_A_RUN, QUANTITIES
+from spacegrey.simulation.sweep_rows import SCORE_BETTER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from spacegrey.interfaces.questions import Sweep
 
 MOST_POINTS = 50_000
 """More are thinned out evenly, but for the front: a page with more is slow, and its points hide each other."""
 
-_LABELS = {
-    "duration_s": "duration [s]",
-    "energy_wh": "energy from the wall [Wh]",
-    "peak_cpu_temp_c": "peak processor temperature [°C]",
-    "peak_gpu_temp_c": "peak graphics temperature [°C]",
-    "ambient_c": "room [°C]",
-}
+_OF_SCORES = {"higher": "more", "lower": "less"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,12 @@ class Points:
         Which points no other beats in both columns.
     total : int
         How many there are; fewer are drawn where they are too many.
+    what : str
+        What a point is, in the plural.
+    named : tuple of (int, str)
+        Points that bear a name in the drawing.
+    better : tuple of str
+        Of which column the front has less, and of which more; empty words where there is no front.
     """
 
     title: str
@@ -51,6 +52,10 @@ class Points:
     workloads: list[str]
     front: np.ndarray[Any, np.dtype[np.bool_]]
     total: int
+    what: str = "runs"
+    named: tuple[tuple[int, str], ...] = ()
+    by_ratio: bool = False
+    better: tuple[str, str] = ("", "")
 
     @property
     def by_words(self) -> bool:
@@ -64,7 +69,10 @@ def points(
     y: str,
     colour: str | None = None,
     where: str = "",
-    more: Collection[str] | None = None,
+    *,
+    front: bool = False,
+    more: Collection[str] = (),
+    less: Collection[str] = (),
     most: int = MOST_POINTS,
 ) -> Points:
     """Return the points of two columns.
@@ -74,25 +82,30 @@ def points(
     sweep : Sweep
         Where they come from.
     x, y, colour : str
-        Columns.
+        Columns, in full or short, as `column` has it.
     where : str
         A condition in SQL.
-    more : collection of str, optional
-        Find the front: more of these columns is better, less of any other. None: no front.
+    front : bool
+        Find the points that no other beats in both columns.
+    more, less : collection of str
+        In the front, more or less of these columns is better, whatever the quantity itself says.
     most : int
         Points to return, the front not counted.
 
     Raises
     ------
     InputError
-        A column is unknown or holds no numbers, the condition does not hold, or nothing is left.
+        A column is unknown or holds no numbers, the condition does not hold, nothing is left, or a front is asked for
+        and nothing says of which end of a column is better.
     """
-    for name in (x, y, *([colour] if colour else ())):
-        if name not in sweep.columns:
-            raise unknown("column", name, sweep.columns)
-    for name in more or ():
-        if name not in {x, y}:
-            raise InputError(f"--more {name}: the front is of {x} and {y}; more of one of these")
+    x, y, colour = column(x, sweep.columns), column(y, sweep.columns), column(colour, sweep.columns) if colour else None
+    more, less = ({column(name, sweep.columns) for name in names} for names in (more, less))
+    for word, given in (("more", more), ("less", less)):
+        for name in given:
+            if name not in {x, y}:
+                raise InputError(f"--{word} {name}: the front is of {x} and {y}; name one of these")
+            if name in more and name in less:
+                raise InputError(f"{name}: --more and --less; name it once")
     condition = f"({where}) and " if where else ""
     chosen = f"from {questions.TABLE} where {condition}{_name(x)} is not null and {_name(y)} is not null"
     kinds = questions.ask(sweep, f"select typeof(any_value({_name(x)})), typeof(any_value({_name(y)})) {chosen}").rows
@@ -102,7 +115,8 @@ def points(
     [(total,)] = questions.ask(sweep, f"select count(*) {chosen}").rows
     if not total:
         raise InputError(f"no run has both {x} and {y}" + (f" where {where}" if where else ""))
-    best = _front_rows(sweep, x, y, chosen, more) if more is not None else set[int]()
+    directions = [_better(sweep, name, chosen, more, less) if front else "" for name in (x, y)]
+    best = _front_rows(sweep, x, y, chosen, directions) if front else set[int]()
     every = -(-total // most)
     listed = ", ".join(str(row) for row in sorted(best)) or "-1"
     thin = f"and (hash(row) % {every} = 0 or row in ({listed}))" if every > 1 else ""
@@ -121,7 +135,32 @@ def points(
         workloads,
         np.array([row in best for row in numbers]),
         total,
+        better=(directions[0], directions[1]),
     )
+
+
+def column(name: str, columns: Collection[str]) -> str:
+    """Return the column that a name means: its own, or short without its unit; of several statistics the mean.
+
+    Raises
+    ------
+    InputError
+        There is none.
+
+    Examples
+    --------
+    >>> column("duration", ["duration_s", "noise_dba_mean", "noise_dba_max"])
+    'duration_s'
+    >>> column("noise", ["duration_s", "noise_dba_mean", "noise_dba_max"])
+    'noise_dba_mean'
+    """
+    if name in columns:
+        return name
+    longer = [one for one in columns if one.startswith(f"{name}_")]
+    means = longer if len(longer) == 1 else [one for one in longer if one.endswith("_mean")]
+    if len(means) != 1:
+        raise unknown("column", name, columns)
+    return means[0]
 
 
 def label(name: str) -> str:
@@ -135,12 +174,45 @@ def label(name: str) -> str:
     base, _, statistic = name.rpartition("_")
     if base in QUANTITIES:
         return f"{QUANTITIES[base].label}, {statistic} [{QUANTITIES[base].unit}]"
-    return _LABELS.get(name, name.replace("_", " "))
+    one = OF_A_RUN.get(name)
+    if one is None:
+        return name.replace("_", " ")
+    return f"{one.label} [{one.unit}]" if one.unit else one.label
 
 
-def _front_rows(sweep: Sweep, x: str, y: str, chosen: str, more: Collection[str]) -> set[int]:
+def axis(name: str, better: str) -> str:
+    """Return what stands on an axis: a column in words, and which end of it is better where that matters.
+
+    Examples
+    --------
+    >>> axis("duration_s", "less"), axis("duration_s", "")
+    ('duration [s], less is better', 'duration [s]')
+    """
+    return f"{label(name)}, {better} is better" if better else label(name)
+
+
+def _better(sweep: Sweep, name: str, chosen: str, more: Collection[str], less: Collection[str]) -> str:
+    """Return whether less or more of a column is better: as named, else as the quantity itself says."""
+    if name in more or name in less:
+        return "more" if name in more else "less"
+    quantity = OF_A_RUN.get(name) or QUANTITIES.get(name.rpartition("_")[0])
+    if quantity and quantity.better:
+        return quantity.better
+    words: set[str] = set()
+    if name == "score" and SCORE_BETTER in sweep.columns:
+        answer = questions.ask(sweep, f"select distinct {SCORE_BETTER} {chosen}")
+        words = {_OF_SCORES[word] for (word,) in answer.rows}
+    if len(words) == 1:
+        return words.pop()
+    why = "more is better in one workload, less in another" if words else "nothing says which end of it is better"
+    raise InputError(f"--front: {name}: {why}: add --more {name} or --less {name}")
+
+
+def _front_rows(sweep: Sweep, x: str, y: str, chosen: str, directions: Sequence[str]) -> set[int]:
     """Return the rows that no other beats: in the order of x, each is better in y than all before it."""
-    first, second = (f"-{_name(name)}" if name in more else _name(name) for name in (x, y))
+    first, second = (
+        f"-{_name(name)}" if better == "more" else _name(name) for name, better in zip((x, y), directions, strict=True)
+    )
     answer = questions.ask(
         sweep,
         f"select row from (select row, b, min(b) over (order by a, b, row rows between unbounded preceding and "  # noqa: S608

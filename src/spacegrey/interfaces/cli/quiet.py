@@ -1,0 +1,103 @@
+"""`spacegrey quiet`: the quietest fan curve that keeps the speed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from spacegrey.simulation.quietest import Quiet, Quietest
+
+EXAMPLES = """
+spacegrey quiet cinebench-r15-loop --on imac-pro --keep 95%
+spacegrey quiet all-out --on imac-pro+ambient=30C --keep 97%
+"""
+
+POINTS = 5
+"""Points of a curve that are printed."""
+
+
+def quiet(
+    workload: Annotated[
+        str, typer.Argument(metavar="WORKLOAD", help="A workload of the library, or a TOML file of your own.")
+    ],
+    on: Annotated[str, typer.Option("--on", metavar="SELECTOR", help="The machine, its options and its room.")],
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="SHARE", help="Share of the speed that must be left, such as 95%.")
+    ] = "95%",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
+) -> None:
+    """Find the quietest fan curve that keeps the speed.
+
+    Measured against what the machine does by itself. The status is 1 if no curve is quieter.
+    """
+    from dataclasses import asdict
+
+    from spacegrey.interfaces.cli.output import progress, say_when_compiling, write_json
+    from spacegrey.machine.assembly import machine
+    from spacegrey.simulation.quietest import quietest
+    from spacegrey.units import parse_quantity
+    from spacegrey.workload.library import workload as workload_named
+
+    share = parse_quantity(keep, "share", "--keep")
+    built, asked = machine(on), workload_named(workload)
+    say_when_compiling()
+    with progress(f"fan curves for {asked.id}") as update:
+        found = quietest(asked, built, share, update)
+    use = selector_with(on, str(found.best.curve))
+    if as_json:
+        own, best = asdict(found.own), asdict(found.best)
+        write_json({
+            "machine": on, "workload": workload, "keep": share, "own": own, "best": best, "selector": use,
+            "tried": found.tried,
+        })  # fmt: skip
+        return
+    _print(found, asked.name, built.name, use)
+
+
+def selector_with(selector: str, curve: str) -> str:
+    """Return a selector with a fan curve in place of what it says of the fan.
+
+    Examples
+    --------
+    >>> selector_with("imac-pro+fan=max,ambient=30C", "1100rpm@60C..2500rpm@90C")
+    'imac-pro+ambient=30C,fan=1100rpm@60C..2500rpm@90C'
+    """
+    head, _, tail = selector.partition("+")
+    others = [part for part in tail.replace("+", ",").split(",") if part and not part.strip().startswith("fan")]
+    return f"{head}+{','.join([*others, f'fan={curve}'])}"
+
+
+def _print(found: Quietest, work: str, name: str, use: str) -> None:
+    from spacegrey.interfaces.cli.output import console, table
+    from spacegrey.interfaces.words import percent
+
+    out = console()
+    out.print(f"{work} on {name}\n")
+    shown = table(out, "", ">speed", ">dBA mean", ">dBA most", ">rpm most", ">°C CPU most")
+    rows: tuple[tuple[str, Quiet], ...] = (("as it is", found.own), ("quietest curve", found.best))
+    for label, one in rows:
+        shown.add_row(
+            label,
+            percent(one.speed) if one.speed < 1.0 else f"{one.speed:.1%}".replace("%", " %"),
+            f"{one.noise_dba:.1f}",
+            f"{one.loudest_dba:.1f}",
+            f"{one.fan_rpm:,.0f}",
+            f"{one.cpu_temp_c:.1f}",
+        )
+    out.print(shown)
+    out.print()
+    curve = found.best.curve
+    if curve is not None and curve.low_rpm == curve.high_rpm:
+        out.print(f"the fans stay at {curve.low_rpm:,.0f} rpm at every temperature")
+    elif curve is not None:
+        points = table(out, ">hotter chip", ">fans", "")
+        for number in range(POINTS):
+            share = number / (POINTS - 1)
+            temp = curve.low_c + share * (curve.high_c - curve.low_c)
+            rpm = curve.low_rpm + share * (curve.high_rpm - curve.low_rpm)
+            ends = {0: "and below", POINTS - 1: "and above"}
+            points.add_row(f"{temp:.0f} °C", f"{rpm:,.0f} rpm", ends.get(number, ""))
+        out.print(points)
+    out.print(f"\n{found.tried} curves tried; to use it: --on {use}", soft_wrap=True)

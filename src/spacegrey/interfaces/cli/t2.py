@@ -1,0 +1,317 @@
+"""`spacegrey t2`: the security chip of a machine's folder."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spacegrey.errors import InputError
+from spacegrey.interfaces.cli.help import Verb, Verbs
+from spacegrey.interfaces.cli.passwords import Secrets
+
+if TYPE_CHECKING:
+    from spacegrey.t2.enclave.client import EnclaveClient
+    from spacegrey.virtual.instance import Instance
+
+EXAMPLES = """
+spacegrey t2 status studio
+spacegrey t2 unlock studio
+spacegrey t2 lock studio
+"""
+
+HELP = (
+    "Look at and use the security chip of a virtual machine.\n\n"
+    "Its enclave is a process of its own, which `unlock` starts and `lock` ends. Passwords come from a prompt, from "
+    "--password-fd or from $SPACEGREY_PASSWORD (a new one: $SPACEGREY_NEW_PASSWORD), never from an argument. "
+    "Every subcommand takes --json (keys: docs/json.md)."
+)
+
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")]
+Fd = Annotated[
+    int | None,
+    typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this file descriptor."),
+]
+User = Annotated[str | None, typer.Option("--user", help="Whose password it is (default: the first user's).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
+
+app = typer.Typer(cls=Verbs, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class Where(StrEnum):
+    """Where a password is given."""
+
+    LOGIN = "login"
+    RECOVERY = "recovery"
+
+
+class Start(StrEnum):
+    """How the chip is started."""
+
+    NORMAL = "normal"
+    DFU = "dfu"
+
+
+def _instance(folder: Path) -> Instance:
+    from spacegrey.virtual.instance import open_instance
+
+    return open_instance(folder)
+
+
+def _passphrase(instance: Instance, secrets: Secrets) -> bytes | None:
+    """Return the passphrase of a chip that needs one and is off."""
+    from spacegrey.t2.enclave.client import is_on
+    from spacegrey.t2.enclave.uid import Protection, protection_of
+
+    if protection_of(instance.chip) is Protection.PASSPHRASE and not is_on(instance.chip):
+        return secrets.ask("passphrase", "SPACEGREY_PASSPHRASE")
+    return None
+
+
+def _on(instance: Instance, secrets: Secrets, **how: Any) -> EnclaveClient:  # noqa: ANN401 - as the process takes it
+    """Return a line to the chip, which is switched on if it was off."""
+    from spacegrey.t2.enclave.client import is_on
+
+    if is_on(instance.chip):
+        return instance.connect()
+    return instance.switch_on(passphrase=_passphrase(instance, secrets), **how)
+
+
+def _password(secrets: Secrets) -> bytes:
+    return secrets.ask("password", "SPACEGREY_PASSWORD")
+
+
+def _say(client: EnclaveClient, text: str, as_json: bool) -> None:
+    from spacegrey.interfaces.cli.output import console, write_json
+
+    if as_json:
+        write_json(client.ask("status"))
+    else:
+        console().print(text)
+
+
+def status(folder: Dir, as_json: AsJson = False) -> None:
+    """Say what the chip says of itself; one that is off says little."""
+    from spacegrey.interfaces.cli.output import console, table, write_json
+    from spacegrey.t2.enclave.attempts import span
+    from spacegrey.t2.enclave.client import is_on
+    from spacegrey.t2.enclave.uid import protection_of
+
+    instance = _instance(folder)
+    kept = str(protection_of(instance.chip))
+    if not is_on(instance.chip):
+        found: dict[str, Any] = {"on": False, "uid": kept}
+    else:
+        found = instance.connect().ask("status")
+    if as_json:
+        write_json(found)
+        return
+    out = console()
+    shown = table(out, "chip", "")
+    shown.add_row("number", instance.file.ecid)
+    shown.add_row("its key", {"file": "in the folder", "passphrase": "under a passphrase"}.get(kept, "in the key ring"))
+    if not found["on"]:
+        shown.add_row("state", "off: spacegrey t2 unlock switches it on")
+        out.print(shown)
+        return
+    tries = found["attempts"]
+    wait = f", the next in {span(tries['wait_s'])}" if tries["wait_s"] else ""
+    shown.add_row("state", f"on, {found['mode']} mode, {len(found['self_tests'])} self-tests passed")
+    shown.add_row(
+        "memory", "locked: never swapped" if found["memory_locked"] else "may be swapped: no right to lock it"
+    )
+    shown.add_row("disk", "unlocked" if found["unlocked"] else "locked")
+    shown.add_row("FileVault", "on" if found["filevault"] else "off")
+    shown.add_row("users", ", ".join(found["users"]) or "none: no password is set")
+    shown.add_row("recovery key", "set" if found["recovery_key"] else "none")
+    shown.add_row("attempts", f"{tries['failed']} failed, {tries['left']} left (table {tries['table']}){wait}")
+    out.print(shown)
+
+
+def unlock(
+    folder: Dir,
+    user: User = None,
+    place: Annotated[Where, typer.Option("--place", help="Where the password is given.")] = Where.LOGIN,
+    recovery_key: Annotated[bool, typer.Option("--recovery-key", help="Unlock with the recovery key.")] = False,
+    start: Annotated[Start, typer.Option("--start", help="How the chip is started, if it is off.")] = Start.NORMAL,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Switch the chip on and unlock the disk, until `lock`.
+
+    Ends with status 1 where it is refused.
+    """
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    client = _on(instance, secrets, mode=str(start))
+    if recovery_key:
+        text = secrets.ask("recovery key", "SPACEGREY_RECOVERY_KEY")
+        client.ask("unlock", recovery_key=text.decode(errors="replace"))
+    elif client.ask("status")["filevault"]:
+        client.ask("unlock", password=_password(secrets), user=user, place=str(place))
+    else:
+        client.ask("unlock")
+    _say(client, f"{folder}: unlocked until 'spacegrey t2 lock {folder}'", as_json)
+
+
+def lock(
+    folder: Dir,
+    now: Annotated[
+        bool, typer.Option("--now", help="Even if the disk is being served: its clients get errors.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Switch the chip off: it forgets every key, and every handle is worthless."""
+    from spacegrey.errors import Refusal
+    from spacegrey.interfaces.cli.output import console, write_json
+    from spacegrey.t2.enclave.client import is_on
+
+    instance = _instance(folder)
+    if is_on(instance.chip):
+        client = instance.connect()
+        if client.ask("status")["connections"] and not now:
+            raise Refusal(f"{folder}: the disk is in use; end 'disk serve' first, or take the power away with --now")
+        client.switch_off()
+    if as_json:
+        write_json({"on": False})
+    else:
+        console().print(f"{folder}: off")
+
+
+def passwd(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
+    """Set or change a password; no block of the disk changes."""
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+        old = _password(secrets) if client.ask("status")["users"] else None
+        new = secrets.ask("new password", "SPACEGREY_NEW_PASSWORD", twice=True)
+        client.ask("password", old=old, new=new, user=user)
+        _say(client, f"{folder}: the password is {'changed' if old else 'set'}", as_json)
+
+
+def recovery_key(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
+    """Make a new recovery key; the one of before is dead. It is shown once."""
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+        _show_key(client.ask("recovery-key", password=_password(secrets), user=user), as_json)
+
+
+def _show_key(key: str | None, as_json: bool) -> None:
+    from spacegrey.interfaces.cli.output import console, write_json
+
+    if as_json:
+        write_json({"filevault": key is not None, "recovery_key": key})
+    elif key is None:
+        console().print("FileVault is off: the disk opens without a password, on this machine only")
+    else:
+        console().print(f"recovery key: {key}\nIt is shown this once; the chip keeps only its SHA-256.")
+
+
+def filevault(
+    switch: Annotated[Switch, typer.Argument(metavar="on|off", help="Which of them.")],
+    folder: Dir,
+    user: User = None,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn FileVault on or off, at once: keys are wrapped anew, and the old wrapping is dead."""
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+        said = client.ask("filevault", on=switch is Switch.ON, password=_password(secrets), user=user)
+        _show_key(said, as_json)
+
+
+def erase(
+    folder: Dir,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    volume: Annotated[str | None, typer.Option("--volume", help="Only this volume's key.")] = None,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy the keys of the disk: nothing of it can be read any more.
+
+    No password is asked for: it is what a lost machine is told from afar, too.
+    """
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    _sure(f"Everything on the disk of {folder} will be lost. Go on?", yes)
+    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+        if volume:
+            client.ask("delete-volume", volume=volume)
+        else:
+            client.ask("obliterate")
+        _say(client, f"{folder}: erased; 'spacegrey t2 restore {folder}' makes an empty disk", as_json)
+
+
+def _sure(question: str, yes: bool) -> None:
+    import sys
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError("this erases everything; without a terminal say --yes")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
+
+
+def restore(
+    folder: Dir,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase everything and set the machine up anew: what new modules need."""
+    from spacegrey.interfaces.cli.output import console, write_json
+    from spacegrey.virtual.instance import restore as anew
+
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    _sure(f"Everything on the disk of {folder} will be lost. Go on?", yes)
+    anew(instance, _passphrase(instance, secrets) or b"")
+    if as_json:
+        write_json({"on": False, "restored": True})
+    else:
+        console().print(f"{folder}: restored; the disk is empty, FileVault is off and no password is set")
+
+
+def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:
+    """Take a machine that was brought from another computer as it is.
+
+    This computer cannot tell whether its state is the latest; from here on it remembers.
+    """
+    from spacegrey.interfaces.cli.output import console, write_json
+
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    instance.switch_on(passphrase=_passphrase(instance, secrets), adopt=True).switch_off()
+    if as_json:
+        write_json({"on": False, "adopted": True})
+    else:
+        console().print(f"{folder}: adopted; older states of it are refused on this computer from here on")
+
+
+SUBCOMMANDS = {
+    "status": (status, "spacegrey t2 status studio"),
+    "unlock": (unlock, "spacegrey t2 unlock studio"),
+    "lock": (lock, "spacegrey t2 lock studio"),
+    "passwd": (passwd, "spacegrey t2 passwd studio"),
+    "recovery-key": (recovery_key, "spacegrey t2 recovery-key studio"),
+    "filevault": (filevault, "spacegrey t2 filevault on studio"),
+    "erase": (erase, "spacegrey t2 erase studio --yes"),
+    "restore": (restore, "spacegrey t2 restore studio --yes"),
+    "adopt": (adopt, "spacegrey t2 adopt studio"),
+}
+
+for _name, (_function, _example) in SUBCOMMANDS.items():
+    app.command(_name, cls=Verb, rich_help_panel="chip", epilog=_example)(_function)

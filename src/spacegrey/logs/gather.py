@@ -1,0 +1,260 @@
+"""Rows of any reader become a log: columns picked by the rules, dead sensors and bad times taken out and told."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.errors import InputError
+from spacegrey.logs.log import Found, Log
+from spacegrey.logs.names import FORMATS, quantities, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from spacegrey.logs.names import Rule
+
+MOST_ROWS = 1_000_000
+"""A log of more rows is refused: eleven days at one row a second."""
+MOST_VALUES = 50_000_000
+"""Rows times columns that are kept; 400 MB."""
+MOST_NAMES = 20_000
+STILL_ROWS = 60
+"""A reading that should move and does not for so many rows is dead."""
+STILL_CHANGE = 1e-4
+NAN = float("nan")
+TWICE = "#"
+"""Stands between a name and its number where a file has the name more than once."""
+
+
+class Gatherer:
+    """Takes the rows of a file as its reader finds them; only columns that a rule names are kept."""
+
+    def __init__(self, path: Path, format_: str, own_names: Path | None = None) -> None:
+        self.path = path
+        self.format = format_
+        self.rules = rules(format_, own_names)
+        self.times: array[float] = array("d")
+        self.values: dict[str, array[float]] = {}
+        self.rule_of: dict[str, int | None] = {}
+        self.warnings: list[str] = []
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a rule names a column; a column that none does is noted."""
+        if name not in self.rule_of:
+            if len(self.rule_of) >= MOST_NAMES:
+                raise InputError(f"{self.path}: more than {MOST_NAMES} columns")
+            base = name.split(TWICE + TWICE)[0]
+            self.rule_of[name] = next((place for place, rule in enumerate(self.rules) if rule.fits(base)), None)
+        return self.rule_of[name] is not None
+
+    def row(self, time_s: float, values: Mapping[str, float]) -> None:
+        """Add a row; names that no rule knows are left out."""
+        number = len(self.times)
+        if number >= MOST_ROWS or number * len(self.values) > MOST_VALUES:
+            raise InputError(f"{self.path}: too long: at most {MOST_ROWS:,} rows of {MOST_VALUES // MOST_ROWS} columns")
+        self.times.append(time_s)
+        for name, value in values.items():
+            if not self.wants(name):
+                continue
+            column = self.values.get(name)
+            if column is None:
+                column = self.values[name] = array("d")
+            if len(column) < number:
+                column.extend([NAN] * (number - len(column)))
+            if len(column) == number:
+                column.append(value)
+
+    def warn(self, text: str) -> None:
+        """Note what was wrong with the file."""
+        if text not in self.warnings and len(self.warnings) < 40:  # noqa: PLR2004 - a wall of warnings is not read
+            self.warnings.append(text)
+
+    def log(self, *, period_s: float | None = None) -> Log:
+        """Return the log.
+
+        Parameters
+        ----------
+        period_s : float, optional
+            Time between rows, for a file that tells none. [s]
+
+        Raises
+        ------
+        InputError
+            No row, no column that a rule names, or times that run backwards.
+        """
+        rows = len(self.times)
+        what = FORMATS[self.format]
+        if rows == 0:
+            raise InputError(f"{self.path}: no rows ({what})")
+        time = np.array(self.times)
+        timed = bool(np.isfinite(time).any())
+        if not timed:
+            time = np.arange(rows) * (period_s or 1.0)
+            if period_s is None:
+                self.warn("no time stamps: rows are counted as seconds; give the time between rows with --period")
+        elif period_s is not None:
+            self.warn("has time stamps of its own: --period is not used")
+        keep = self._rising(time)
+        time = time[keep] - time[keep][0]
+        raw = {
+            name: np.concatenate([np.array(column), np.full(rows - len(column), NAN)])[keep]
+            for name, column in self.values.items()
+        }
+        columns, found, used = self._choose(raw, time)
+        if not columns:
+            seen = ", ".join(list(self.rule_of)[:6])
+            raise InputError(f"{self.path}: no column is known ({what}); the first are: {seen or 'none'}")
+        if self.format != "spacegrey":
+            for name, column in columns.items():
+                self._bury(name, column)
+        columns = {name: column for name, column in columns.items() if np.isfinite(column).any()}
+        found = [
+            Found(one.quantity, one.sources, one.how, int(np.isfinite(columns[one.quantity]).sum()))
+            for one in found
+            if one.quantity in columns
+        ]
+        unused = tuple(name.replace(TWICE + TWICE, " no. ") for name in self.rule_of if name not in used)
+        return Log(
+            str(self.path), self.format, {"time_s": time, **columns}, tuple(found), unused, tuple(self.warnings),
+            timed or period_s is not None,
+        )  # fmt: skip
+
+    def _rising(self, time: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which rows come after every row before them."""
+        finite = np.isfinite(time)
+        reached = np.maximum.accumulate(np.where(finite, time, -np.inf))
+        before = np.concatenate([[-np.inf], reached[:-1]])
+        keep = finite & (time > before)
+        same, back = int((finite & (time == before)).sum()), int((finite & (time < before)).sum())
+        if back > len(time) // 10 and back > 1:
+            raise InputError(
+                f"{self.path}: time runs backwards: {back} of {len(time)} rows are earlier than one before them"
+            )
+        if same:
+            self.warn(f"{same} rows repeat the time of the row before and are left out")
+        if back:
+            self.warn(f"{back} rows are earlier than the row before and are left out")
+        if not finite.all():
+            self.warn(f"{int((~finite).sum())} rows have no readable time and are left out")
+        return keep
+
+    def _choose(
+        self, raw: dict[str, NDArray[np.float64]], time: NDArray[np.float64]
+    ) -> tuple[dict[str, NDArray[np.float64]], list[Found], set[str]]:
+        columns: dict[str, NDArray[np.float64]] = {}
+        found: list[Found] = []
+        used: set[str] = set()
+        for place, rule in enumerate(self.rules):
+            if rule.quantity in columns:
+                continue
+            sheet = quantities()[rule.quantity]
+            live: dict[str, NDArray[np.float64]] = {}
+            for name, values in raw.items():
+                if self.rule_of[name] == place:
+                    seen = _in_units(rule, values, time)
+                    inside = (seen > sheet.low) & (seen <= sheet.high)
+                    out = int((np.isfinite(seen) & ~inside).sum())
+                    if out:
+                        share = "always" if not inside.any() else f"in {out} rows"
+                        self.warn(f"{_shown(name)} is {share} outside what {rule.quantity} can be: left out there")
+                    if inside.any():
+                        live[name] = np.where(inside, seen, NAN)
+            if not live:
+                continue
+            if rule.take == "first" and len(live) > 1:
+                self._tell_twins(rule, live)
+            names = tuple(live)[:1] if rule.take == "first" else tuple(live)
+            columns[rule.quantity] = _together(rule.take, [live[name] for name in names])
+            found.append(Found(rule.quantity, tuple(_shown(name) for name in names), rule.take, 0))
+            used |= set(names)
+        order = {name: place for place, name in enumerate(quantities())}
+        found.sort(key=lambda one: order[one.quantity])
+        return {one.quantity: columns[one.quantity] for one in found}, found, used
+
+    def _tell_twins(self, rule: Rule, live: dict[str, NDArray[np.float64]]) -> None:
+        first, *others = live
+        for name in others:
+            both = np.isfinite(live[first]) & np.isfinite(live[name])
+            apart = np.abs(live[first] - live[name])[both]
+            if apart.size and float(apart.max()) > 0.0:
+                self.warn(
+                    f"{_shown(name)} is {rule.quantity} too and differs by up to {float(apart.max()):.3g}; "
+                    f"{_shown(first)} is taken"
+                )
+
+    def _bury(self, name: str, column: NDArray[np.float64]) -> None:
+        """Take out stretches in which a reading that should move stands still."""
+        sheet = quantities()[name]
+        if sheet.still_above is None or len(column) < STILL_ROWS:
+            return
+        with np.errstate(invalid="ignore"):
+            same = np.abs(np.diff(column)) <= STILL_CHANGE * np.abs(column[1:])
+            same &= (column[1:] > sheet.still_above) & (column[1:] < sheet.still_below)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(np.int8), [0]])))
+        dead = 0
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            if end - start >= STILL_ROWS:
+                column[start : end + 1] = NAN
+                dead += int(end - start) + 1
+        if dead > len(column) // 2:
+            column[:] = NAN
+        if dead:
+            self.warn(f"{name} stands still for {dead} of {len(column)} rows: a dead reading, left out there")
+
+
+def numbered(names: list[str]) -> list[str]:
+    """Return the names of a head with a number behind each that stands there again.
+
+    Examples
+    --------
+    >>> numbered(["CPU", "Fan", "CPU"])
+    ['CPU', 'Fan', 'CPU##2']
+    """
+    times: dict[str, int] = {}
+    given: list[str] = []
+    for name in names:
+        times[name] = times.get(name, 0) + 1
+        given.append(name if times[name] == 1 else f"{name}{TWICE}{TWICE}{times[name]}")
+    return given
+
+
+def _shown(name: str) -> str:
+    base, twice, number = name.partition(TWICE + TWICE)
+    return f"{base!r} no. {number}" if twice else repr(base)
+
+
+def _in_units(rule: Rule, values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
+    if rule.counter:
+        values = _rise(values, time)
+    values = values * rule.scale + rule.offset
+    return 1.0 - values if rule.idle else values
+
+
+def _rise(values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rise of a counter each second over the step before a row; NaN where it was set back."""
+    rate = np.full(len(values), NAN)
+    known = np.flatnonzero(np.isfinite(values))
+    steps = np.diff(values[known])
+    rate[known[1:]] = np.where(steps >= 0.0, steps / np.diff(time[known]), NAN)
+    return rate
+
+
+def _together(take: str, columns: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    if len(columns) == 1:
+        return columns[0]
+    stacked = np.array(columns)
+    known = np.isfinite(stacked)
+    count = known.sum(axis=0)
+    if take == "max":
+        joined = np.where(known, stacked, -np.inf).max(axis=0)
+    elif take == "sum":
+        joined = np.where(known, stacked, 0.0).sum(axis=0)
+    else:
+        joined = np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(count, 1)
+    return np.where(count > 0, joined, NAN)

@@ -1,0 +1,120 @@
+"""Which column of which tool is which quantity: the rules of ``catalog/logs/names.toml``, and a user's own before them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import Field, field_validator
+
+from spacegrey.errors import InputError, unknown
+from spacegrey.sourced import CATALOG, Spec, read_settings, read_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMATS = {
+    "powermetrics": "powermetrics of macOS, text",
+    "powermetrics-plist": "powermetrics of macOS, property lists",
+    "turbostat": "turbostat of Linux",
+    "hwinfo": "HWiNFO, CSV",
+    "power-gadget": "Intel Power Gadget, CSV",
+    "hardware-monitor": "LibreHardwareMonitor or OpenHardwareMonitor, CSV",
+    "energibridge": "EnergiBridge, CSV",
+    "sensors": "sensors of lm-sensors, text",
+    "sensors-json": "sensors -j of lm-sensors",
+    "psutil": "psutil, a JSON object on each line",
+    "prometheus": "Prometheus, text",
+    "prometheus-json": "Prometheus, answer to a query",
+    "spacegrey": "a trace of Spacegrey",
+}
+FILE = CATALOG / "logs" / "names.toml"
+
+
+class Quantity(Spec):
+    """A quantity that a log may hold."""
+
+    unit: str
+    meaning: str
+    low: float = Field(description="a reading at or below it is a sensor that is dead or absent")
+    high: float = Field(description="a reading above it is one too")
+    still_above: float | None = Field(
+        default=None, description="a reading between this and still_below that stands still for long is dead"
+    )
+    still_below: float = 1e12
+
+
+class Rule(Spec):
+    """A column's name in a tool's file, and the quantity that it is."""
+
+    format: str
+    match: str = Field(description="regular expression that the whole name matches, in any case")
+    quantity: str
+    take: Literal["first", "max", "mean", "sum"] = "first"
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    offset: float = 0.0
+    counter: bool = Field(default=False, description="the column counts up; its rise each second is the quantity")
+    idle: bool = Field(default=False, description="the column is the share that does not work")
+
+    @field_validator("match")
+    @classmethod
+    def _is_expression(cls, text: str) -> str:
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from None
+        return text
+
+    def fits(self, name: str) -> bool:
+        """Tell whether a column's name is this rule's."""
+        return re.fullmatch(self.match, name, re.IGNORECASE) is not None
+
+
+@functools.cache
+def quantities() -> Mapping[str, Quantity]:
+    """Return the quantities that a log may hold, by name."""
+    document = read_toml(FILE)
+    table = cast("dict[str, object]", document.data["quantities"])
+    return {name: read_settings(Quantity, one, document, ["quantities", name]) for name, one in table.items()}
+
+
+@functools.cache
+def rules(format_: str, own: Path | None = None) -> tuple[Rule, ...]:
+    """Return the rules of a format, the first of which wins; a user's own come before the catalog's.
+
+    Parameters
+    ----------
+    format_ : str
+        A key of `FORMATS`.
+    own : Path, optional
+        A file of the user's with ``[[rule]]`` tables as in ``catalog/logs/names.toml``.
+
+    Raises
+    ------
+    InputError
+        The user's file does not hold.
+
+    Examples
+    --------
+    >>> next(rule.quantity for rule in rules("turbostat") if rule.fits("PkgTmp"))
+    'cpu_temp_c'
+    """
+    found: list[Rule] = []
+    for path in (own, FILE):
+        if path is None:
+            continue
+        document = read_toml(path)
+        tables = document.data.get("rule", [])
+        if not isinstance(tables, list):
+            raise InputError(f"{document.place(['rule'])}: rules are written as [[rule]] tables")
+        for number, table in enumerate(cast("list[object]", tables)):
+            rule = read_settings(Rule, table, document, ["rule", number])
+            if rule.format not in FORMATS:
+                raise unknown("format", rule.format, FORMATS, document.place(["rule", number, "format"]))
+            if rule.quantity not in quantities():
+                raise unknown("quantity", rule.quantity, quantities(), document.place(["rule", number, "quantity"]))
+            if rule.format == format_:
+                found.append(rule)
+    return tuple(found)

@@ -1,0 +1,189 @@
+"""The one way to read a log: which tool wrote it is seen in the file, never in its name."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from spacegrey.errors import InputError, unknown
+from spacegrey.logs import reports, samples, tables
+from spacegrey.logs.gather import Gatherer
+from spacegrey.logs.names import FORMATS
+from spacegrey.logs.text import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spacegrey.logs.log import Log
+
+_BY_LINE = {
+    "powermetrics": reports.powermetrics,
+    "turbostat": tables.turbostat,
+    "hwinfo": tables.hwinfo,
+    "power-gadget": tables.power_gadget,
+    "hardware-monitor": tables.hardware_monitor,
+    "energibridge": tables.energibridge,
+    "sensors": reports.sensors,
+    "psutil": samples.psutil_lines,
+    "prometheus": samples.prometheus_text,
+}
+_WHOLE: dict[str, Callable[[Gatherer, Path], None]] = {
+    "powermetrics-plist": reports.powermetrics_plist,
+    "sensors-json": reports.sensors_json,
+    "prometheus-json": samples.prometheus_json,
+}
+HEAD_LINES = 400
+"""A turbostat that says all it knows of the processor takes more than a hundred lines for it."""
+LONGEST_PERIOD_S = 86_400.0
+
+
+def read_log(
+    path: str | Path, *, format_: str | None = None, period_s: float | None = None, names: Path | None = None
+) -> Log:
+    """Read a log that a monitoring tool wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    format_ : str, optional
+        A key of ``names.FORMATS``; seen in the file unless given.
+    period_s : float, optional
+        Time between rows for a file without time stamps, above 0 and up to a day. [s]
+    names : Path, optional
+        A file with ``[[rule]]`` tables that come before the catalog's.
+
+    Returns
+    -------
+    Log
+        Its quantities over time, and what was wrong with it.
+
+    Raises
+    ------
+    InputError
+        Not a log that is known, empty, too large, without a known column, or with time running backwards.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    if period_s is not None and not 0.0 < period_s <= LONGEST_PERIOD_S:
+        raise InputError(f"period {period_s:g} s is outside 0 to {LONGEST_PERIOD_S:g} s")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
+    if format_ is not None and format_ not in FORMATS:
+        raise unknown("format of a log", format_, FORMATS)
+    format_ = format_ or format_of(path)
+    found = Gatherer(path, format_, names)
+    try:
+        if format_ == "spacegrey":
+            _own(found, path)
+        elif format_ in _BY_LINE:
+            _BY_LINE[format_](found, lines(path))
+        else:
+            _WHOLE[format_](found, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (IndexError, ValueError):
+        if not found.times:
+            raise InputError(f"{path}: not {FORMATS[format_]}: its head is not there") from None
+        raise
+    return found.log(period_s=period_s)
+
+
+def format_of(path: Path) -> str:
+    """Return which tool wrote a file: a key of ``names.FORMATS``.
+
+    Raises
+    ------
+    InputError
+        None that is known.
+    """
+    with path.open("rb") as file:
+        start = file.read(2048)
+    if start.startswith(b"PAR1"):
+        return "spacegrey"
+    if b"<plist" in start or start.startswith(b"bplist"):
+        return "powermetrics-plist"
+    head = list(islice(lines(path), HEAD_LINES))
+    text = next((line for line in head if line.strip()), "")
+    if text.lstrip().startswith(("{", "[")):
+        return _json_format(path, text, head)
+    first = text.replace('"', "")
+    if first.startswith("time_s,") and "cpu_temp_c" in first:
+        return "spacegrey"
+    if re.match(r"Date[,;\t]Time[,;\t]", first):
+        return "hwinfo"
+    if first.startswith("System Time") and "RDTSC" in first:
+        return "power-gadget"
+    if re.match(r"[,;\t]/[\w-]+/", first):
+        return "hardware-monitor"
+    if re.match(r"Delta[,;\t]Time[,;\t]", first):
+        return "energibridge"
+    if any("*** Sampled system activity" in line for line in head):
+        return "powermetrics"
+    if any(tables.is_turbostat_head(line.split()) for line in head):
+        return "turbostat"
+    if any(line.startswith("Adapter:") for line in head):
+        return "sensors"
+    if any(line.startswith(("# HELP", "# TYPE")) or re.match(r"\w+\{.*\} \S+", line) for line in head):
+        return "prometheus"
+    raise InputError(f"{path}: no log that is known; these are: {', '.join(FORMATS)}")
+
+
+def _json_format(path: Path, first: str, head: list[str]) -> str:
+    if re.match(r'\s*\{\s*"(status|data)"', "".join(head)[:4096]):
+        return "prometheus-json"
+    if re.match(r'\s*\{\s*"run"', first):
+        return "spacegrey"
+    text = "\n".join(head)
+    if re.search(r'"(temp|fan|in|power)\d+_(input|average)"', text):
+        return "sensors-json"
+    try:
+        alone = isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        alone = False
+    if alone:
+        return "psutil"
+    raise InputError(f"{path}: JSON, but neither lines of psutil, sensors -j nor an answer of Prometheus")
+
+
+def _own(found: Gatherer, path: Path) -> None:
+    """Read a trace of ours: the Parquet file of a run, or what `spacegrey export` made of one."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == b"PAR1":
+        columns = _parquet(path)
+    elif start[:1] == b"{":
+        from spacegrey.logs.text import whole
+
+        try:
+            kept = cast("Any", json.loads(whole(path)))
+            columns = {str(name): list(values) for name, values in kept["trace"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise InputError(f"{path}: not a trace that spacegrey exported") from None
+    else:
+        tables.own_csv(found, lines(path))
+        return
+    times = columns.pop("time_s", [])
+    wanted = {name: values for name, values in columns.items() if found.wants(name)}
+    for number, time_s in enumerate(times):
+        if not isinstance(time_s, int | float):
+            raise InputError(f"{path}: not a trace that spacegrey exported: time_s is not a number")
+        row = {name: values[number] for name, values in wanted.items() if number < len(values)}
+        found.row(float(time_s), {name: float(one) for name, one in row.items() if isinstance(one, int | float)})
+
+
+def _parquet(path: Path) -> dict[str, list[Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError, ValueError):
+        raise InputError(f"{path}: not a saved run (empty, cut short, or another kind of file)") from None
+    if "time_s" not in table.column_names:
+        raise InputError(f"{path}: a Parquet file without time_s is not a trace")
+    return {name: table[name].to_pylist() for name in table.column_names}

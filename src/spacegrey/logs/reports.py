@@ -1,0 +1,258 @@
+"""Logs that are reports, one after the other: powermetrics and lm-sensors, as text and as data."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import plistlib
+import re
+from typing import TYPE_CHECKING, Any, cast
+from xml.parsers.expat import ExpatError
+
+from spacegrey.errors import InputError
+from spacegrey.logs.text import MOST_DOCUMENT, NAN, number, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from spacegrey.logs.gather import Gatherer
+
+_SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.*?)\) \(([\d.]+)ms elapsed\)")
+_STAMP = re.compile(r"\w{3} (\w{3}) +(\d+) (\d+):(\d+):(\d+) (\d{4})(?: ([+-])(\d\d)(\d\d))?$")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_PAIR = re.compile(r"([^:]{1,120}):\s*([-+]?[\d.]+)\s*(mW|W|Watts|MHz|Mhz|%|rpm|C|)\b(.*)$")
+_FRACTION = re.compile(r"\(([\d.]+) ?M[Hh]z\)")
+_SENSOR = re.compile(r"([^:]{1,80}):\s*([-+]?[\d.]+)\s*(?:(.?.?°C|C|.?RPM|m?W|k?J|m?V|m?A|%)(?![A-Za-z])|)")
+_STAMP_APART_S = 2.0
+_DEPTH = 24
+
+
+def powermetrics(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read powermetrics' text: samples with the time they span; power in mW on Apple silicon, in W on Intel."""
+    time_s, values, waiting = NAN, dict[str, float](), False
+    for line in lines:
+        header = _SAMPLE.search(line)
+        if header:
+            if waiting:
+                found.row(time_s, values)
+            elapsed, stamp = number(header[2]) * 1e-3, _stamp_s(header[1])
+            values, waiting = {}, True
+            ahead = time_s + elapsed
+            # The stamps are whole seconds; the spans are exact, until the tool paused.
+            time_s = ahead if abs(stamp - ahead) <= _STAMP_APART_S else stamp
+            if stamp != stamp:  # noqa: PLR0124 - NaN
+                time_s = ahead if ahead == ahead else elapsed  # noqa: PLR0124
+            continue
+        pair = _PAIR.match(line.strip()) if waiting else None
+        if not pair:
+            continue
+        name, value, unit = pair[1].strip(), number(pair[2]), pair[3]
+        if name == "System Average frequency as fraction of nominal":
+            inside = _FRACTION.search(pair[4])
+            name, value = "System Average frequency", number(inside[1]) if inside else NAN
+        if unit == "mW":
+            value *= 1e-3
+        values.setdefault(name, value)
+    if waiting:
+        found.row(time_s, values)
+
+
+def _stamp_s(text: str) -> float:
+    match = _STAMP.match(text.strip())
+    if not match or match[1] not in _MONTHS:
+        return NAN
+    try:
+        moment = dt.datetime(
+            int(match[6]), _MONTHS.index(match[1]) + 1, int(match[2]), int(match[3]), int(match[4]), int(match[5]),
+            tzinfo=dt.UTC,
+        )  # fmt: skip
+    except ValueError:
+        return NAN
+    away = (int(match[8]) * 3600 + int(match[9]) * 60) * (-1 if match[7] == "-" else 1) if match[7] else 0
+    return moment.timestamp() - away
+
+
+def powermetrics_plist(found: Gatherer, path: Path) -> None:
+    """Read powermetrics' property lists, one after the other with a zero byte between them."""
+    time_s, broken = NAN, 0
+    for piece in _pieces(path):
+        try:
+            sample = cast("Any", plistlib.loads(piece, fmt=plistlib.FMT_XML))
+        except (plistlib.InvalidFileException, ExpatError, ValueError, KeyError, TypeError, AttributeError, IndexError,
+                OverflowError, RecursionError):  # fmt: skip
+            broken += 1
+            continue
+        if not isinstance(sample, dict):
+            broken += 1
+            continue
+        table = cast("dict[str, Any]", sample)
+        elapsed = table.get("elapsed_ns")
+        stamp = table.get("timestamp")
+        elapsed_s = float(elapsed) * 1e-9 if isinstance(elapsed, int | float) else NAN
+        stamp_s = stamp.replace(tzinfo=dt.UTC).timestamp() if isinstance(stamp, dt.datetime) else NAN
+        ahead = time_s + elapsed_s
+        time_s = ahead if abs(stamp_s - ahead) <= _STAMP_APART_S else stamp_s
+        if time_s != time_s:  # noqa: PLR0124 - NaN
+            time_s = ahead if ahead == ahead else elapsed_s  # noqa: PLR0124
+        found.row(time_s, flattened(table))
+    if broken:
+        found.warn(f"{broken} sample{'s are' if broken > 1 else ' is'} cut short or broken and left out")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield the bytes between zero bytes; a piece larger than any sample is refused."""
+    kept = b""
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            *ready, kept = (kept + chunk).split(b"\0")
+            yield from (piece.strip() for piece in ready if piece.strip())
+            if len(kept) > MOST_DOCUMENT // 4:
+                raise InputError(f"{path}: a sample of more than {MOST_DOCUMENT // 4:,} bytes is not powermetrics'")
+    if kept.strip():
+        yield kept.strip()
+
+
+def flattened(table: object, prefix: str = "", depth: int = 0) -> dict[str, float]:
+    """Return the numbers of nested tables and lists by their path; an item with a name or label goes by that.
+
+    Examples
+    --------
+    >>> flattened({"processor": {"clusters": [{"name": "P0", "freq_hz": 3.2e9}]}})
+    {'processor.clusters.P0.freq_hz': 3200000000.0}
+    >>> flattened({"coretemp": [["Package id 0", 45.0, 100.0]]})
+    {'coretemp.Package id 0': 45.0}
+    """
+    flat: dict[str, float] = {}
+    items: list[tuple[str, object]] = []
+    if isinstance(table, dict):
+        items = [(str(key), value) for key, value in cast("dict[object, object]", table).items()]
+    elif isinstance(table, list):
+        items = [_labelled(place, item) for place, item in enumerate(cast("list[object]", table))]
+    for key, value in items:
+        name = f"{prefix}{key}"
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, int | float):
+            try:
+                flat[name] = float(value)
+            except OverflowError:
+                flat[name] = NAN
+        elif depth < _DEPTH and isinstance(value, dict | list):
+            flat |= flattened(cast("object", value), f"{name}.", depth + 1)
+    return flat
+
+
+def _labelled(place: int, item: object) -> tuple[str, object]:
+    if isinstance(item, list):
+        row = cast("list[object]", item)
+        if len(row) > 1 and isinstance(row[0], str):
+            return row[0] or str(place), row[1]
+    if isinstance(item, dict):
+        fields = cast("dict[str, object]", item)
+        label = fields.get("label", fields.get("name"))
+        if "label" in fields and "current" in fields:
+            return str(label) or str(place), fields["current"]
+        if isinstance(label, str) and label:
+            return label, item
+        if "cpu" in fields:
+            return str(fields["cpu"]), item
+    return str(place), item
+
+
+def sensors(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read `sensors`, run again and again into one file: the first chip standing there again is the next sample."""
+    chip, seen = "", set[str]()
+    values: dict[str, float] = {}
+    stamp = NAN
+    blank = True
+    for line in lines:
+        text = line.rstrip()
+        if not text or text.startswith("---"):
+            blank = True
+            continue
+        moment = _moment_s(text)
+        if moment == moment:  # noqa: PLR0124 - not NaN
+            if values:
+                found.row(stamp, values)
+                values, seen = {}, set()
+            stamp = moment
+            continue
+        if text.startswith("Adapter:"):
+            continue
+        if blank and ":" not in text and not text.startswith(" "):
+            chip, blank = text.strip(), False
+            if chip in seen:
+                found.row(stamp, values)
+                values, seen, stamp = {}, set(), NAN
+            seen.add(chip)
+            continue
+        blank = False
+        reading = _SENSOR.match(text)
+        if not reading or not chip:
+            continue
+        unit, value = reading[3] or "", number(reading[2])
+        unit = "C" if unit.endswith("C") else unit.strip()
+        if unit == "mW":
+            unit, value = "W", value * 1e-3
+        values.setdefault(f"{chip}.{reading[1].strip()} [{unit}]", value)
+    if values:
+        found.row(stamp, values)
+
+
+def _moment_s(text: str) -> float:
+    """Return the time of a line that is nothing but a time: ISO 8601 or seconds since 1970. [s]."""
+    try:
+        return dt.datetime.fromisoformat(text.strip()).replace(tzinfo=dt.UTC).timestamp()
+    except ValueError:
+        pass
+    bare = text.strip().lstrip("@#= ").rstrip("= ")
+    return float(bare) if re.fullmatch(r"1\d{9}(\.\d+)?", bare) else NAN
+
+
+def sensors_json(found: Gatherer, path: Path) -> None:
+    """Read `sensors -j`, run again and again into one file, perhaps with a key ``time`` beside the chips."""
+    for sample in objects(path, found):
+        time_s = time_of(sample)
+        found.row(time_s, flattened({key: value for key, value in sample.items() if isinstance(value, dict)}))
+
+
+def time_of(sample: dict[str, Any]) -> float:
+    """Return the time of a JSON object: its key time, timestamp, ts or time_s, a number or ISO 8601. [s]."""
+    for key in ("time_s", "time", "timestamp", "ts", "t"):
+        value = sample.get(key)
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, int | float):
+            seconds = float(value) if abs(value) < 1e300 else NAN  # noqa: PLR2004 - int too large for a float
+            return seconds * 1e-3 if 1e11 < abs(seconds) < 1e15 else seconds  # noqa: PLR2004 - milliseconds since 1970
+        if isinstance(value, str):
+            try:
+                moment = dt.datetime.fromisoformat(value)
+                return moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=dt.UTC).timestamp()
+            except (ValueError, OverflowError):
+                return number(value)
+    return NAN
+
+
+def objects(path: Path, found: Gatherer) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a file, one after the other or in one list; what is cut off at the end is told.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is too large.
+    """
+    text, decoder, place = whole(path), json.JSONDecoder(), 0
+    while True:
+        match = re.compile(r"[\s,\[\]]*").match(text, place)
+        place = match.end() if match else place
+        if place >= len(text):
+            return
+        try:
+            item, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            found.warn(f"the file is cut off or broken after {len(found.times)} samples: the rest is left out")
+            return
+        if isinstance(item, dict):
+            yield cast("dict[str, Any]", item)

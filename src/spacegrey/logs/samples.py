@@ -1,0 +1,124 @@
+"""Logs of samples that programs wrote: psutil's JSON lines and Prometheus, as text and as the answer to a query."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from spacegrey.errors import InputError
+from spacegrey.logs.reports import flattened, time_of
+from spacegrey.logs.text import NAN, number, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from spacegrey.logs.gather import Gatherer
+
+_SERIES = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d+))?\s*$")
+_LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
+_KEPT = ("chip", "sensor", "zone", "type", "cpu", "mode", "gpu", "index", "path")
+MOST_SERIES = 5000
+
+
+def psutil_lines(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read JSON lines with what psutil tells: ``cpu_percent``, ``cpu_freq``, ``sensors_temperatures`` and so on."""
+    broken = 0
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            sample = json.loads(line)
+        except (ValueError, RecursionError):
+            broken += 1
+            continue
+        if not isinstance(sample, dict):
+            broken += 1
+            continue
+        table = cast("dict[str, Any]", sample)
+        found.row(time_of(table), flattened(table))
+    if broken:
+        found.warn(f"{broken} line{'s are' if broken > 1 else ' is'} cut short or broken and left out")
+
+
+def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read what an exporter shows, scraped again and again into one file; a series that stands there again is new."""
+    labels: dict[str, str] = {}
+    values: dict[str, float] = {}
+    stamp = NAN
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        match = _SERIES.match(line)
+        if not match:
+            continue
+        tags = dict(_LABEL.findall(match[2] or ""))
+        if match[1] == "node_hwmon_sensor_label":
+            labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")
+            continue
+        name, at = _name(match[1], tags, labels), number(match[4]) * 1e-3 if match[4] else NAN
+        if name in values or (at == at and stamp == stamp and at != stamp):  # noqa: PLR0124 - not NaN
+            found.row(stamp, values)
+            values, stamp = {}, NAN
+        stamp = at if at == at else stamp  # noqa: PLR0124
+        values[name] = number(match[3])
+    if values:
+        found.row(stamp, values)
+
+
+def prometheus_json(found: Gatherer, path: Path) -> None:
+    """Read the answer to a query or a range query: series with their labels, each with times of its own."""
+    try:
+        answer = json.loads(whole(path))
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: not JSON: cut short or broken; ask for a shorter range") from None
+    table = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    if table.get("status") == "error":
+        raise InputError(f"{path}: the server answered with an error: {str(table.get('error'))[:200]}")
+    data = table.get("data")
+    result = cast("dict[str, Any]", data).get("result") if isinstance(data, dict) else None
+    if not isinstance(result, list):
+        raise InputError(f"{path}: not the answer to a query: data.result is missing")
+    series = [cast("dict[str, Any]", one) for one in cast("list[object]", result) if isinstance(one, dict)]
+    if len(series) > MOST_SERIES:
+        raise InputError(f"{path}: {len(series)} series, at most {MOST_SERIES}: ask for fewer")
+    tags = [_tags(one.get("metric")) for one in series]
+    labels = {
+        f"{one.get('chip')} {one.get('sensor')}": one.get("label", "")
+        for one in tags
+        if one.get("__name__") == "node_hwmon_sensor_label"
+    }
+    rows: dict[float, dict[str, float]] = {}
+    for one, tag in zip(series, tags, strict=True):
+        name = _name(tag.get("__name__", ""), tag, labels)
+        if not found.wants(name):
+            continue
+        pairs = one.get("values", [one["value"]] if "value" in one else [])
+        for pair in cast("list[object]", pairs) if isinstance(pairs, list) else []:
+            if isinstance(pair, list) and len(cast("list[object]", pair)) == 2:  # noqa: PLR2004 - time and value
+                at, value = (number(str(part)) for part in cast("list[object]", pair))
+                if at == at:  # noqa: PLR0124 - not NaN
+                    rows.setdefault(at, {})[name] = value
+    for at in sorted(rows):
+        found.row(at, rows[at])
+
+
+def _tags(metric: object) -> dict[str, str]:
+    if not isinstance(metric, dict):
+        return {}
+    return {str(key): str(value) for key, value in cast("dict[object, object]", metric).items()}
+
+
+def _name(metric: str, tags: dict[str, str], labels: dict[str, str]) -> str:
+    """Return a series' name as rules know it: the metric, and after points the labels that tell sensors apart."""
+    parts = [metric]
+    for key in _KEPT:
+        if key in tags and not (key == "type" and "zone" not in tags):
+            value = tags[key]
+            if key == "sensor":
+                value = labels.get(f"{tags.get('chip')} {value}") or value
+            parts.append(value)
+    if len(parts) == 3 and "zone" in tags:  # noqa: PLR2004 - a thermal zone goes by its type
+        parts[1:] = [tags.get("type", ""), tags["zone"]]
+    return ".".join(parts)

@@ -1,0 +1,183 @@
+"""Logs that are tables with a head: HWiNFO, Power Gadget, Libre- and OpenHardwareMonitor, EnergiBridge, turbostat, ours."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from spacegrey.errors import InputError
+from spacegrey.logs.gather import numbered
+from spacegrey.logs.text import NAN, Days, clock_s, day_number, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from spacegrey.logs.gather import Gatherer
+
+_DAY_S = 86400.0
+
+
+def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read HWiNFO's CSV: Latin-1, names that repeat, and at the end the head again and a row of devices."""
+    head, sign = _head(found, lines)
+    days = Days()
+
+    def clock(fields: list[str]) -> float:
+        day = day_number(fields[0])
+        of_day = clock_s(fields[1])
+        return days.at(of_day) if day is None else day * _DAY_S + of_day
+
+    _rows(found, head, _split(lines, sign), clock)
+
+
+def power_gadget(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read Intel Power Gadget's CSV: fields padded, on a Mac quoted, and a summary after an empty line."""
+    head, sign = _head(found, lines)
+    elapsed = next((place for place, name in enumerate(head) if name.startswith("Elapsed Time")), None)
+    days = Days()
+
+    def clock(fields: list[str]) -> float:
+        return days.at(clock_s(fields[0])) if elapsed is None else number(fields[elapsed])
+
+    def table() -> Iterator[list[str]]:
+        for fields in _split(lines, sign):
+            if not any(fields) or "=" in fields[0]:
+                return
+            yield fields
+
+    _rows(found, head, table(), clock)
+
+
+def hardware_monitor(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read Libre- or OpenHardwareMonitor's CSV: a line of identifiers, a line of names, then rows."""
+    idents, sign = _head(found, lines)
+    names = next(_split(lines, sign), [])
+    if not names or names[0].strip().lower() != "time":
+        raise InputError(f"{found.path}:2: the line with the names of the sensors is missing")
+    if len(names) != len(idents):
+        found.warn(f"{len(idents)} identifiers and {len(names)} names in the head: only the first of both are read")
+    head = _joined(idents, names)
+
+    def heads(fields: list[str]) -> list[str] | None:
+        if not fields[0] and any(field.startswith("/") for field in fields[1:]):
+            idents[:] = fields
+            return []
+        return _joined(idents, fields) if fields[0].strip().lower() == "time" else None
+
+    def clock(fields: list[str]) -> float:
+        day_text, _, rest = fields[0].strip().partition(" ")
+        day = day_number(day_text, month_first=True)
+        return NAN if day is None else day * _DAY_S + clock_s(rest)
+
+    _rows(found, head, _split(lines, sign), clock, heads)
+
+
+def _joined(idents: list[str], names: list[str]) -> list[str]:
+    return ["Time", *(f"{ident} {name}" for ident, name in zip(idents[1:], names[1:], strict=False))]
+
+
+def energibridge(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read EnergiBridge's CSV: milliseconds since 1970."""
+    head, sign = _head(found, lines)
+    place = head.index("Time")
+    _rows(found, head, _split(lines, sign), lambda fields: number(fields[place]) * 1e-3)
+
+
+def own_csv(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read what `spacegrey export --to csv` wrote."""
+    head, sign = _head(found, lines)
+    place = head.index("time_s")
+    _rows(found, head, _split(lines, sign), lambda fields: number(fields[place]))
+
+
+def turbostat(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read turbostat: perhaps a report on the processor, then tables whose line for all cores is marked with dashes."""
+    head: list[str] = []
+    seen_head, cut = False, 0
+    for line in lines:
+        fields = line.split()
+        if is_turbostat_head(fields):
+            head, seen_head = numbered(fields), True
+            continue
+        if not seen_head or not fields:
+            continue
+        per_core = [name for name in ("Package", "Node", "Die", "Core", "CPU") if name in head]
+        values = dict(zip(head, fields, strict=False))
+        if per_core and any(values.get(name) != "-" for name in per_core):
+            continue
+        if len(fields) < len(head):
+            cut += 1
+            continue
+        time_s = number(values.get("Time_Of_Day_Seconds", ""))
+        found.row(time_s, {name: number(text) for name, text in values.items() if found.wants(name)})
+    if cut:
+        found.warn(f"{cut} rows are cut short and left out")
+
+
+def is_turbostat_head(fields: list[str]) -> bool:
+    """Tell whether a line is the head of turbostat's table."""
+    return "Avg_MHz" in fields or "Bzy_MHz" in fields or {"PkgWatt", "PkgTmp"} <= set(fields)
+
+
+def _head(found: Gatherer, lines: Iterator[str]) -> tuple[list[str], str]:
+    """Return the names of the first line that is not empty, and the sign between them."""
+    line = next((one for one in lines if one.strip()), "")
+    sign = max((",", ";", "\t"), key=line.count)
+    return [name.strip() for name in next(csv.reader([line], delimiter=sign, strict=False), [])], sign
+
+
+def _split(lines: Iterator[str], sign: str) -> Iterator[list[str]]:
+    for line in lines:
+        try:
+            yield next(csv.reader([line], delimiter=sign), [])
+        except csv.Error:
+            yield []
+
+
+def _rows(
+    found: Gatherer,
+    head: list[str],
+    rows: Iterator[list[str]],
+    clock: Callable[[list[str]], float],
+    heads: Callable[[list[str]], list[str] | None] | None = None,
+) -> None:
+    """Add every row; ``heads`` returns the names of a row that is a head, empty ones for a part of one."""
+    wanted = _wanted(found, head)
+    cut = again = 0
+    for line, fields in enumerate(rows):
+        if not any(fields):
+            continue
+        other = heads(fields) if heads else (fields if _is_head(fields, head) else None)
+        if other is not None:
+            again += 1
+            if other and [name.strip() for name in other if name] != [name for name in head if name]:
+                found.warn(f"the head changes after {line} rows: read by its new names from there")
+                head = [name.strip() for name in other]
+                wanted = _wanted(found, head)
+            continue
+        if len(fields) < len(head) - (not head[-1]):
+            cut += 1
+            continue
+        if len(fields) > len(head) + 2 and line == 0:
+            # 45,5 without quotes between commas: fields and halves of fields cannot be told apart.
+            raise InputError(
+                f"{found.path}: the head has {len(head)} columns and its first row {len(fields)}: if these are decimal "
+                "commas between commas, let the tool write points or another sign between fields"
+            )
+        time_s = clock(fields)
+        if time_s != time_s and again:  # noqa: PLR0124 - NaN: what follows the head at the end is a row of devices
+            continue
+        found.row(time_s, {name: number(fields[place]) for place, name in wanted if place < len(fields)})
+    if again:
+        found.warn(f"the head stands there {again} more time{'s' if again > 1 else ''}: left out")
+    if cut:
+        found.warn(f"{cut} row{'s are' if cut > 1 else ' is'} cut short and left out")
+
+
+def _wanted(found: Gatherer, head: list[str]) -> list[tuple[int, str]]:
+    return [(place, name) for place, name in enumerate(numbered(head)) if place and name and found.wants(name)]
+
+
+def _is_head(fields: list[str], head: list[str]) -> bool:
+    named = [text.strip() for text in fields[:8]]
+    return sum(one == other for one, other in zip(named, head, strict=False) if other) > len(named) // 2

@@ -1,0 +1,173 @@
+"""Bytes of a log as lines, and their fields as numbers and times, whatever country the tool thought it was in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import re
+from typing import TYPE_CHECKING
+
+from spacegrey.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOST_LINE = 1 << 20
+"""Longest line. [bytes]"""
+MOST_DOCUMENT = 64 << 20
+"""Largest file of a format that has to be read whole. [bytes]"""
+NAN = float("nan")
+_DAY_S = 86400.0
+_CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,6}))?\s*([AaPp][Mm])?$")
+_DATE = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})$")
+_YEAR_DIGITS = 3
+
+
+def encoding_of(path: Path) -> str:
+    """Return how a file's text is written: UTF-16 by its mark, UTF-8 where that holds, else Latin-1.
+
+    Raises
+    ------
+    InputError
+        The file is missing or cannot be read.
+    """
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+                return "utf-16"
+            file.seek(0)
+            while chunk := file.read(MOST_LINE):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "cp1252"
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return "utf-8-sig"
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a file without their ends, one at a time.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a line is longer than any log's.
+    """
+    try:
+        with path.open(encoding=encoding_of(path), errors="replace", newline=None) as file:
+            number = 0
+            while line := file.readline(MOST_LINE):
+                number += 1
+                if len(line) >= MOST_LINE:
+                    raise InputError(f"{path}:{number}: a line of more than {MOST_LINE:,} characters is not a log's")
+                yield line.rstrip("\r\n").replace("\0", "")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def whole(path: Path) -> str:
+    """Return a file's text, for formats that cannot be read line by line.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or is too large.
+    """
+    encoding = encoding_of(path)
+    size = path.stat().st_size
+    if size > MOST_DOCUMENT:
+        raise InputError(f"{path}: {size:,} bytes; such a file is read whole, up to {MOST_DOCUMENT:,}: cut it into parts")
+    return path.read_text(encoding=encoding, errors="replace")
+
+
+def number(text: str) -> float:
+    """Return a field as a number; NaN where it is none. A decimal comma is one.
+
+    Examples
+    --------
+    >>> number(" 45,5 "), number("Yes"), number("-1.5e3")
+    (45.5, nan, -1500.0)
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    text = text.strip().strip('"').strip().removesuffix("%")
+    lowered = text.lower()
+    if lowered in {"yes", "no"} or "_" in text:
+        return NAN
+    if "," in text:
+        # 1.234,5 and 1,234.5: the sign that stands last divides the whole from its part
+        text = text.replace(".", "").replace(",", ".") if text.rfind(",") > text.rfind(".") else text.replace(",", "")
+    try:
+        return float(text)
+    except ValueError:
+        return NAN
+
+
+@functools.lru_cache(maxsize=64)
+def day_number(text: str, *, month_first: bool = False) -> int | None:
+    """Return a date as a count of days; None where it is no date.
+
+    Examples
+    --------
+    >>> day_number("21.2.2017") - day_number("20.2.2017"), day_number("2017-02-20") == day_number("20.2.2017")
+    (1, True)
+    """
+    match = _DATE.match(text.strip())
+    if not match:
+        return None
+    one, sign, two, three = int(match[1]), match[2], int(match[3]), int(match[4])
+    if len(match[1]) > _YEAR_DIGITS:
+        year, month, day = one, two, three
+    else:
+        day, month, year = (two, one, three) if month_first or (sign == "/" and two > 12) else (one, two, three)  # noqa: PLR2004
+        year += 2000 if year < 100 else 0  # noqa: PLR2004
+    for given_month, given_day in ((month, day), (day, month)):
+        try:
+            return dt.date(year, given_month, given_day).toordinal()
+        except ValueError:
+            continue
+    return None
+
+
+def clock_s(text: str) -> float:
+    """Return a time of day in seconds from midnight; NaN where it is none.
+
+    Examples
+    --------
+    >>> clock_s("17:49:33.588"), clock_s("11:37:21:324"), clock_s("1:00:00 PM")
+    (64173.588, 41841.324, 46800.0)
+    """
+    match = _CLOCK.match(text.strip())
+    if not match:
+        return NAN
+    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3])
+    if hours > 24 or minutes > 59 or seconds > 60:  # noqa: PLR2004 - clocks
+        return NAN
+    if match[5]:
+        hours = hours % 12 + (12 if match[5].lower() == "pm" else 0)
+    part = float(f"0.{match[4]}") if match[4] else 0.0
+    return hours * 3600.0 + minutes * 60.0 + seconds + part
+
+
+class Days:
+    """Times of day without a date: a jump back by more than half a day is midnight."""
+
+    def __init__(self) -> None:
+        self.last = NAN
+        self.days = 0
+
+    def at(self, of_day_s: float) -> float:
+        """Return seconds since the first midnight. [s]."""
+        if of_day_s < self.last - _DAY_S / 2.0:
+            self.days += 1
+        if of_day_s == of_day_s:  # noqa: PLR0124 - not NaN
+            self.last = of_day_s
+        return of_day_s + self.days * _DAY_S

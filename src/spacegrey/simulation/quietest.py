@@ -1,0 +1,196 @@
+"""The quietest fan curve that keeps a wanted share of a machine's speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.errors import InputError, Refusal
+from spacegrey.machine.assembly import in_environment
+from spacegrey.machine.selector import FanCurve
+from spacegrey.simulation.batch import simulate_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from spacegrey.machine.assembly import Machine
+    from spacegrey.simulation.batch import Table
+    from spacegrey.workload.library import Workload
+
+COLDEST_C, HOTTEST_C = 40.0, 100.0
+"""Between these temperatures curves are sought. [degC]"""
+
+LEAST_RISE_K = 2.0
+"""A curve that rises faster would make fans hunt. [K] Assumed: sensors of these machines resolve 1 K."""
+
+ROUNDS = 4
+"""How often the grid is laid again around the best, at half the spacing."""
+
+TEMP_STEPS, SPEED_STEPS = 7, 6
+"""Places of the grid on each axis of the first round; later rounds have three."""
+
+QUIETER_DBA = 0.05
+"""A smaller difference of noise is none. [dBA]"""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A machine under one work with one fan setting.
+
+    Attributes
+    ----------
+    curve : FanCurve or None
+        None: the machine's own controller.
+    speed : float
+        Work per second, over that with the machine's own controller.
+    noise_dba, loudest_dba : float
+        Mean over time, and the most. [dBA]
+    fan_rpm, cpu_temp_c : float
+        The most of each.
+    """
+
+    curve: FanCurve | None
+    speed: float
+    noise_dba: float
+    loudest_dba: float
+    fan_rpm: float
+    cpu_temp_c: float
+
+
+@dataclass(frozen=True)
+class Quietest:
+    """The quietest curve, beside what the machine does by itself."""
+
+    own: Quiet
+    best: Quiet
+    tried: int
+
+
+def quietest(
+    workload: Workload, machine: Machine, keep: float, progress: Callable[[float], None] | None = None
+) -> Quietest:
+    """Find the fan curve with the least mean noise that keeps a share of the speed.
+
+    Parameters
+    ----------
+    workload : Workload
+        The work that is to keep its speed.
+    machine : Machine
+        With the fan setting to be measured against.
+    keep : float
+        Share of the speed, 0 to 1.
+    progress : callable, optional
+        Called with the share of the search that is done.
+
+    Returns
+    -------
+    Quietest
+        The curve and what it brings.
+
+    Raises
+    ------
+    InputError
+        The machine has no fan, or ``keep`` is no share.
+    Refusal
+        The machine cannot do the work, or no curve is quieter than what it does now.
+
+    Notes
+    -----
+    A grid over the two temperatures and the upper speed, then the same at half the spacing around the best, four
+    times, every grid as one batch. The lower speed is the machine's own. Nothing proves that no better curve exists
+    between the points; the last spacing is about 1 K and 1 % of the range of speeds.
+
+    Examples
+    --------
+    >>> from spacegrey.machine.assembly import machine
+    >>> from spacegrey.workload.library import workload
+    >>> found = quietest(workload("cinebench-r15-loop"), machine("imac-pro"), 0.97)
+    >>> found.best.noise_dba < found.own.noise_dba and found.best.speed >= 0.97
+    True
+    """
+    fans, name = machine.cooling.fans, machine.spec.name
+    if fans.count == 0:
+        raise InputError(f"quiet: {name} has no fan")
+    if not 0.0 < keep <= 1.0:
+        raise InputError(f"quiet: keep={keep:g} is not a share above 0 and up to 1")
+    own_rate, (own,) = _tried(workload, machine, [None])
+    temps = np.linspace(COLDEST_C, HOTTEST_C, TEMP_STEPS)
+    speeds = np.linspace(fans.minimum_rpm, fans.automatic_maximum_rpm, SPEED_STEPS)
+    spacing = (temps[1] - temps[0], temps[1] - temps[0], speeds[1] - speeds[0])
+    grid = [(low, high, rpm) for low in temps for high in temps for rpm in speeds]
+    best: Quiet | None = None
+    seen: set[FanCurve] = set()
+    for number in range(ROUNDS + 1):
+        curves = [one for one in _curves(machine, grid) if one not in seen]
+        seen |= set(curves)
+        found = [one for one in _tried(workload, machine, curves, own_rate)[1] if one.speed >= keep]
+        found += [best] if best else []
+        if not found:
+            break
+        best = min(found, key=lambda one: (round(one.noise_dba, 3), one.loudest_dba, -one.speed))
+        if progress:
+            progress((number + 1) / (ROUNDS + 1))
+        curve = best.curve
+        spacing = (spacing[0] / 2, spacing[1] / 2, spacing[2] / 2)
+        if curve:
+            around = (curve.low_c, curve.high_c, curve.high_rpm)
+            grid = [
+                tuple(place + sign * step for place, sign, step in zip(around, signs, spacing, strict=True))
+                for signs in product((-1, 0, 1), repeat=3)
+            ]
+    if best is None or best.noise_dba > own.noise_dba - QUIETER_DBA:
+        raise Refusal(
+            f"{workload.id} on {machine.selector}: no fan curve keeps {keep:.1%} of the speed and is quieter than what "
+            f"the machine does by itself ({own.noise_dba:.1f} dBA)"
+        )
+    return Quietest(own, best, len(seen))
+
+
+def _curves(machine: Machine, grid: Sequence[tuple[float, ...]]) -> list[FanCurve]:
+    """Return the curves of a grid that a machine can have, in whole degrees and tens of turns."""
+    fans = machine.cooling.fans
+    found: dict[FanCurve, None] = {}
+    for low, high, rpm in grid:
+        top = min(max(round(rpm, -1), fans.minimum_rpm), fans.automatic_maximum_rpm)
+        curve = FanCurve(fans.minimum_rpm, float(round(low)), float(top), float(round(high)))
+        if COLDEST_C <= curve.low_c <= curve.high_c - LEAST_RISE_K and curve.high_c <= HOTTEST_C:
+            found[curve] = None
+    return list(found)
+
+
+def _tried(
+    workload: Workload, machine: Machine, curves: Sequence[FanCurve | None], own_rate: float | None = None
+) -> tuple[float, list[Quiet]]:
+    """Return the rate that speeds are measured against, the first of them if none is given, and what curves bring."""
+    room = machine.environment
+    machines = [in_environment(machine, replace(room, fan=None, fan_curve=one)) if one else machine for one in curves]
+    table = simulate_batch([(workload, one) for one in machines])
+    if own_rate is None and table["refusal"][0]:
+        raise Refusal(str(table["refusal"][0]))
+    rates = _rates(workload, table)
+    measure = float(rates[0]) if own_rate is None else own_rate
+    return measure, [
+        Quiet(
+            curve,
+            float(rates[row]) / measure,
+            float(table["noise_dba_mean"][row]),
+            float(table["noise_dba_max"][row]),
+            float(table["fan_rpm_max"][row]),
+            float(table["cpu_temp_c_max"][row]),
+        )
+        for row, curve in enumerate(curves)
+        if not table["refusal"][row]
+    ]
+
+
+def _rates(workload: Workload, table: Table) -> NDArray[np.float64]:
+    """Return numbers that grow with the speed: the score where there is one, else work done in time per second."""
+    score = workload.spec.score
+    if score is None:
+        return np.asarray(table["delivered"] / table["duration_s"])
+    return np.asarray(table["score"] if score.better == "higher" else 1.0 / table["score"])

@@ -1,0 +1,276 @@
+"""The enclave's process: it answers messages about one machine on a private socket until it is switched off.
+
+Started as ``python -I -m spacegrey.t2.enclave.process CHIP DISK``; how it is to start comes as a line of JSON on
+standard input, and one line on standard output tells that it has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from spacegrey.errors import InputError, Refusal
+from spacegrey.t2.enclave.anchor import Anchor, state_folder
+from spacegrey.t2.enclave.attempts import Place
+from spacegrey.t2.enclave.enclave import Enclave
+from spacegrey.t2.enclave.hardening import harden
+from spacegrey.t2.enclave.keys import Mode
+from spacegrey.t2.enclave.locker import LOCKER_BYTES, Locker
+from spacegrey.t2.enclave.messages import SOCKET, Broken, Message, packed, read, run_folder
+from spacegrey.t2.enclave.selftest import power_on
+from spacegrey.t2.enclave.uid import Protection, make_uid, open_uid, protection_of
+from spacegrey.t2.storage.modules import ModuleFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOCKER = "locker"
+
+TICK_S = 1.0
+"""How often the process looks whether its folder is still there and a delay has passed. [s]"""
+
+IDLE_S = 30.0
+"""How long a client may say nothing before its line is cut. [s]"""
+
+_MOST_CLIENTS = 64
+
+
+def power(chip: Path, disk: Path, how: Message) -> Enclave:
+    """Switch a chip on.
+
+    Parameters
+    ----------
+    chip, disk : Path
+        The folders of the enclave and of the disk.
+    how : dict
+        ``name``, ``mode``, ``passphrase`` (hexadecimal), ``adopt``; for a new chip ``make``: ``protection``,
+        ``name``, ``attempts``; to erase everything and begin anew ``restore``: the table of attempts.
+
+    Raises
+    ------
+    InputError, Refusal
+        It does not start; the line says why.
+    """
+    passphrase = bytearray.fromhex(str(how.get("passphrase", "")))
+    new = cast("dict[str, str] | None", how.get("make"))
+    make = (lambda: make_uid(chip, Protection(new["protection"]), new["name"], passphrase)) if new else None
+    uid = make() if make else open_uid(chip, passphrase)
+    anchor = Anchor(state_folder() / f"{how['name']}.json")
+    device = ModuleFile(chip / LOCKER, size=LOCKER_BYTES if new else None)
+    try:
+        locker = Locker(device, uid, anchor.advance)
+        if new:
+            Enclave.manufacture(uid, locker, disk, new["attempts"])
+        elif "restore" in how:
+            locker.erase(after=(anchor.remembered() or (0, ""))[0])
+            Enclave.manufacture(uid, locker, disk, str(how["restore"]))
+        else:
+            adopt = bool(how.get("adopt")) and anchor.remembered() is None
+            locker.load((lambda _sequence, _digest: None) if adopt else anchor.check)
+        return Enclave(uid, locker, disk, Mode(str(how.get("mode", Mode.NORMAL))))
+    except BaseException:
+        device.close()
+        raise
+
+
+class Service:
+    """Answers messages, one at a time."""
+
+    def __init__(self, enclave: Enclave, facts: Message, listener: socket.socket) -> None:
+        self._enclave, self._facts, self.listener = enclave, facts, listener
+        self._waker, self.woken = socket.socketpair()
+        self._one = threading.Lock()
+        self.off = threading.Event()
+        self._operations: dict[str, Callable[[Message], Any]] = {
+            "status": lambda _said: {**self._facts, **enclave.status()},
+            "unlock": self._unlock,
+            "lock": lambda _said: enclave.lock(),
+            "authenticate": lambda said: enclave.authenticate(
+                _secret(said, "password"), _text(said, "user"), Place(said.get("place", Place.RECOVERY))
+            ),
+            "password": lambda said: enclave.set_password(
+                _secret(said, "old") if "old" in said else None, _secret(said, "new"), _text(said, "user")
+            ),
+            "filevault": lambda said: enclave.set_filevault(
+                on=bool(said["on"]), password=_secret(said, "password"), user=_text(said, "user")
+            ),
+            "recovery-key": lambda said: enclave.new_recovery_key(_secret(said, "password"), _text(said, "user")),
+            "add-volume": lambda said: enclave.add_volume(
+                str(said["volume"]), _secret(said, "password") if "password" in said else None
+            ),
+            "delete-volume": lambda said: enclave.delete_volume(str(said["volume"])),
+            "obliterate": lambda _said: enclave.obliterate(),
+            "handle": lambda said: enclave.volumes.handle(str(said["volume"])),
+            "bind": lambda said: enclave.bind(str(said["name"]), str(said["digest"])),
+            "bound": lambda said: enclave.bound(str(said["name"])),
+        }
+
+    def _unlock(self, said: Message) -> None:
+        place = Place(said.get("place", Place.LOGIN))
+        if "recovery_key" in said:
+            self._enclave.unlock_with_recovery_key(str(said["recovery_key"]))
+        else:
+            password = _secret(said, "password") if "password" in said else None
+            self._enclave.unlock(password, _text(said, "user"), place)
+
+    def end(self) -> None:
+        """Take no more messages."""
+        self.off.set()
+        self._waker.close()
+
+    def answer(self, said: Message) -> Message:
+        """Return the answer to one message; an error of any kind is one too."""
+        with self._one:
+            try:
+                operation = self._operations.get(str(said.get("do")))
+                if operation is None:
+                    raise InputError("the enclave knows no such message")  # noqa: TRY301 - answered as every error is
+                return {"ok": True, "answer": operation(said)}
+            except Refusal as error:
+                return {"ok": False, "kind": "refusal", "text": str(error)}
+            except InputError as error:
+                return {"ok": False, "kind": "input", "text": str(error)}
+            except (KeyError, TypeError, ValueError):
+                return {"ok": False, "kind": "input", "text": "the enclave does not understand this message"}
+            except Exception as error:  # noqa: BLE001 - the chip goes on; what it held is in no message
+                return {"ok": False, "kind": "input", "text": f"the enclave failed: {type(error).__name__}"}
+
+    def tick(self) -> None:
+        """Do what time asks for."""
+        with self._one, suppress(Refusal):
+            self._enclave.tick()
+
+    def serve(self, line: socket.socket) -> None:
+        """Answer a client until it goes."""
+        line.settimeout(IDLE_S)
+        with line, suppress(Broken, OSError):
+            while not self.off.is_set():
+                said = read(line)
+                if said.get("do") == "channel":
+                    self._channel(line, str(said.get("handle")))
+                elif said.get("do") == "off":
+                    with self._one:
+                        self._enclave.lock()
+                    line.sendall(packed({"ok": True, "answer": None}))
+                    self.end()
+                else:
+                    line.sendall(packed(self.answer(said)))
+
+    def _channel(self, line: socket.socket, handle: str) -> None:
+        try:
+            channel = self._enclave.volumes.channel(handle)
+        except Refusal as error:
+            line.sendall(packed({"ok": False, "kind": "refusal", "text": str(error)}))
+            return
+        try:
+            socket.send_fds(line, [packed({"ok": True, "answer": None})], channel.files())
+        finally:
+            channel.given()
+
+
+def _secret(said: Message, key: str) -> bytearray:
+    return bytearray.fromhex(str(said[key]))
+
+
+def _text(said: Message, key: str) -> str | None:
+    found = said.get(key)
+    return None if found is None else str(found)
+
+
+def _listen(chip: Path) -> socket.socket:
+    folder = run_folder(chip)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / SOCKET).unlink(missing_ok=True)  # the locker's lock says that no other process serves it
+    listener = socket.socket(socket.AF_UNIX)
+    os.chdir(folder)  # the path of a socket is short
+    before = os.umask(0o077)
+    try:
+        listener.bind(SOCKET)
+    finally:
+        os.umask(before)
+    listener.listen(_MOST_CLIENTS)
+    return listener
+
+
+def _own(line: socket.socket) -> bool:
+    """Tell whether the other end is this user, or root."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the folder is closed to others
+    _, user, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return user in {0, os.geteuid()}
+
+
+def _run(chip: Path, service: Service) -> None:
+    place = run_folder(chip) / SOCKET
+    own = place.stat().st_ino
+    while not service.off.is_set():
+        service.tick()
+        ready, _, _ = select.select([service.listener, service.woken], [], [], TICK_S)
+        if not ready:
+            try:
+                if place.stat().st_ino != own:
+                    break
+            except OSError:
+                break  # the machine's folder is gone: so is the machine
+        if service.listener not in ready:
+            continue
+        line, _ = service.listener.accept()
+        if _own(line) and threading.active_count() < 4 * _MOST_CLIENTS:
+            threading.Thread(target=service.serve, args=(line,), daemon=True, name="client").start()
+        else:
+            line.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Start, say so, and serve until switched off."""
+    chip, disk = (Path(argument).absolute() for argument in arguments)
+    answer: Message
+    enclave, service, listener = None, None, None
+    try:
+        locked = harden()
+        tests = power_on()
+        how = json.loads(sys.stdin.readline())
+        enclave = power(chip, disk, how)
+        listener = _listen(chip)
+        facts = {"on": True, "uid": str(protection_of(chip)), "memory_locked": locked, "self_tests": tests}
+        service = Service(enclave, facts, listener)
+        answer = {"ok": True}
+    except Refusal as error:
+        answer = {"ok": False, "kind": "refusal", "text": str(error)}
+    except InputError as error:
+        answer = {"ok": False, "kind": "input", "text": str(error)}
+    except OSError as error:
+        answer = {"ok": False, "kind": "refusal", "text": f"the enclave does not start: {error.strerror or error}"}
+    if enclave is None or service is None or listener is None:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        return 1
+
+    def end(_number: int, _frame: object) -> None:
+        service.end()
+
+    signal.signal(signal.SIGTERM, end)
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    _run(chip, service)
+    listener.close()
+    enclave.lock()
+    enclave.close()
+    with suppress(OSError):
+        (run_folder(chip) / SOCKET).unlink()  # the last: who waits for it may switch on again
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,404 @@
+"""The flash translation layer: every write goes to an unused page, and the map changes after it.
+
+What the durable map names is never overwritten, so a cut at any moment leaves the disk as it was at its last flush.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.t2.storage import mapping
+from spacegrey.t2.storage.blocks import CLOSED, LOST, Blocks
+from spacegrey.t2.storage.device import cut
+from spacegrey.t2.storage.engine import PAGE
+from spacegrey.t2.storage.garbage import LOW_BLOCKS, make_room
+from spacegrey.t2.storage.journal import Journal
+from spacegrey.t2.storage.mapping import Map
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from spacegrey.t2.storage.device import Device, Encryption
+    from spacegrey.t2.storage.geometry import Geometry
+
+MOST_PENDING = 1 << 19
+"""Changes of the map that are kept in memory before they are made durable without being asked to."""
+
+
+class _Unusual(Exception):  # noqa: N818 - a way round, not an error
+    """A group of reads is better done one by one."""
+
+
+class _Found(threading.local):
+    """Room for the answers of the compiled loops, one for each thread."""
+
+    def __init__(self) -> None:
+        self.runs = np.zeros((8192, 2), np.int64)
+
+
+class Translation:
+    """The disk's pages on the flash's.
+
+    Parameters
+    ----------
+    data : Device
+        Where pages go: encrypted, and with tags if the disk has them.
+    meta : Device
+        The encrypted stripe without tags: where the map's slots lie.
+    geometry : Geometry
+        The layout.
+    """
+
+    def __init__(self, data: Encryption, meta: Device, geometry: Geometry) -> None:
+        self.geometry = geometry
+        self.map = Map(geometry)
+        self.blocks = Blocks(geometry)
+        self.journal = Journal(meta, geometry)
+        self.in_use = 0
+        self.moved = 0
+        self.written = 0
+        self.commits = 0
+        self.errors = 0
+        self.lost = 0
+        self.data = data
+        self.lock = threading.Lock()  # of map, blocks and what is pending
+        self._commit = threading.Lock()  # one commit at a time; taken before the other
+        self.room = threading.Lock()  # one collector at a time; taken before both
+        self._pending = array.array("I")
+        self.emptied: list[int] = []
+        self._worn: set[int] = set()
+        self._epoch = 1
+        self._erased = 0
+        self._failed: OSError | None = None
+        self._found = _Found()
+        self._one = np.empty(1, np.int64)
+        self._load_loops()
+
+    def _load_loops(self) -> None:
+        """Call each compiled loop once with nothing to do: loading it would hold up the first request."""
+        found, tables = self._found.runs, self.map
+        mapping.runs(tables.forward, 0, 0, found)
+        mapping.holes(tables.forward, tables.touched, 0, 0, found)
+        mapping.publish(
+            tables.forward, tables.owner, tables.touched, self.blocks.live, self.geometry.block_pages,
+            0, 0, 0, np.empty(0, np.int64),
+        )  # fmt: skip
+        self._publish_scattered(np.ones((0, 3), np.uint32))
+
+    def load(self) -> int:
+        """Read the map back and return how many records of the journal were replayed."""
+        replayed = self.journal.load(self.map, self.blocks)
+        self.in_use = int(self.blocks.live.sum(dtype=np.uint64))
+        return replayed
+
+    def format(self) -> None:
+        """Write the first checkpoint: an empty disk."""
+        self.journal.checkpoint(self.map, self.blocks)
+
+    def read(self, first: int, view: memoryview) -> None:
+        """Fill a view of whole pages; pages without data read as zeroes.
+
+        Raises
+        ------
+        OSError
+            The flash does not give them, or gives what was not written.
+        """
+        erased = self._erased
+        try:
+            self._read(first, view)
+        except OSError:
+            if erased == self._erased:
+                self.errors += 1
+                raise
+        if erased != self._erased:
+            # A block that was read from may have been erased meanwhile: once more, with no erasure between.
+            with self.lock:
+                self._read(first, view)
+
+    def _read(self, first: int, view: memoryview) -> None:
+        forward = self.map.forward
+        if len(view) == PAGE:
+            page = int(forward[first])
+            if page:
+                self.data.read(page * PAGE, [view])
+            else:
+                view[:] = bytes(PAGE)
+            return
+        found, done, count = self._found.runs, 0, len(view) // PAGE
+        while done < count:
+            for k in range(mapping.runs(forward, first + done, count - done, found)):
+                page, length = int(found[k, 0]), int(found[k, 1])
+                part = view[done * PAGE : (done + length) * PAGE]
+                if page:
+                    self.data.read(page * PAGE, [part])
+                else:
+                    part[:] = bytes(len(part))
+                done += length
+
+    def read_scattered(self, firsts: Sequence[int], room: memoryview) -> None:
+        """Fill a room with single pages from anywhere on the disk, side by side; raises as `read` does."""
+        erased = self._erased
+        pages = self.map.forward[np.array(firsts, np.int64)].astype(np.int64)
+        try:
+            if not pages.all():
+                raise _Unusual  # noqa: TRY301 - the way round is below
+            self.data.gather_into(pages, room)
+            if erased == self._erased:
+                return
+        except (OSError, _Unusual):
+            pass
+        for k, first in enumerate(firsts):
+            self.read(first, room[k * PAGE : (k + 1) * PAGE])
+
+    def holes(self, first: int, count: int, most: int = 8192) -> list[tuple[int, bool]]:
+        """Return the runs of a stretch as (pages, whether they have data), ``most`` at most."""
+        found = self._found.runs[: min(most, 8192)]
+        number = mapping.holes(self.map.forward, self.map.touched, first, count, found)
+        return [(int(length), bool(used)) for length, used in found[:number]]
+
+    def place(self, first: int) -> int:
+        """Return the flash page of a page, 0 if it has no data."""
+        return int(self.map.forward[first])
+
+    def write(self, first: int, views: Sequence[memoryview], *, expected: tuple[int, int] | None = None) -> bool:
+        """Write whole pages that follow one another on the disk.
+
+        Parameters
+        ----------
+        first : int
+            Number of the first page.
+        views : sequence of memoryview
+            Their bytes; each view holds whole pages.
+        expected : tuple of int, optional
+            For a single page that was put together from an old one: where that stood, and `erasures` when it was
+            read. Nothing is written if either is no longer so.
+
+        Returns
+        -------
+        bool
+            False if it was not as expected.
+
+        Raises
+        ------
+        OSError
+            The flash took it not, or has no room.
+        """
+        self._check()
+        count = sum(map(len, views)) // PAGE
+        offset = 0
+        while count:
+            page, got = self._allocate(count)
+            parts = cut(views, offset, got * PAGE)
+            try:
+                self.data.write(page * PAGE, parts)
+            except BaseException as error:
+                self.give_up(page, got, error)
+                raise
+            with self.lock:
+                if expected and (self.place(first), self._erased) != expected:
+                    self.release(page, got)
+                    return False
+                self.publish(first, page, got)
+                self.written += got
+            first += got
+            count -= got
+            offset += got * PAGE
+        if len(self._pending) > 3 * MOST_PENDING:
+            self.commit()
+        return True
+
+    def write_scattered(self, firsts: Sequence[int], views: Sequence[memoryview]) -> None:
+        """Write single pages from anywhere on the disk in one stretch of the flash.
+
+        Parameters
+        ----------
+        firsts : sequence of int
+            Number of each page on the disk, in the order in which they count.
+        views : sequence of memoryview
+            One page each.
+        """
+        self._check()
+        done = 0
+        while done < len(firsts):
+            page, got = self._allocate(len(firsts) - done)
+            try:
+                self.data.write(page * PAGE, views[done : done + got])
+            except BaseException as error:
+                self.give_up(page, got, error)
+                raise
+            extents = np.ones((got, 3), np.uint32)
+            extents[:, 0] = firsts[done : done + got]
+            extents[:, 1] = np.arange(page, page + got)
+            with self.lock:
+                self._publish_scattered(extents)
+                self.written += got
+            done += got
+        if len(self._pending) > 3 * MOST_PENDING:
+            self.commit()
+
+    def unmap(self, first: int, count: int) -> None:
+        """Let pages have no data: they read as zeroes from here on."""
+        self._check()
+        with self.lock:
+            self.publish(first, 0, count)
+
+    @property
+    def erasures(self) -> int:
+        """Blocks erased since the disk was opened."""
+        return self._erased
+
+    def _check(self) -> None:
+        if self._failed:
+            raise OSError(errno.EIO, f"the flash failed before: {self._failed}")
+
+    def _allocate(self, count: int) -> tuple[int, int]:
+        """Return the first of at most ``count`` adjacent unused pages, and how many they are."""
+        while True:
+            with self.lock:
+                if self.blocks.fill < self.geometry.block_pages or self.blocks.free > LOW_BLOCKS:
+                    return self.take(count)
+            make_room(self)
+
+    def take(self, count: int) -> tuple[int, int]:
+        """Take pages of the open block, or of the next. The lock is held."""
+        blocks, size = self.blocks, self.geometry.block_pages
+        if blocks.fill == size:
+            closed = blocks.open(self._epoch)
+            if closed:
+                self._empty(closed)
+            if not blocks.current:
+                raise OSError(errno.ENOSPC, "no block of the flash is free")
+        got = min(count, size - blocks.fill)
+        page = blocks.current * size + blocks.fill
+        blocks.fill += got
+        blocks.live[blocks.current] += got
+        return page, got
+
+    def give_up(self, page: int, count: int, error: BaseException) -> None:
+        """Take back pages whose write failed; after an error of the medium their block is written no more."""
+        with self.lock:
+            block = page // self.geometry.block_pages
+            if isinstance(error, OSError) and error.errno == errno.EIO:
+                self.errors += 1
+                self.lost += int(self.blocks.state[block] != LOST)
+                if block == self.blocks.current:
+                    self.blocks.current, self.blocks.fill = 0, self.geometry.block_pages
+                self.blocks.state[block] = LOST
+            self.release(page, count)
+
+    def release(self, page: int, count: int) -> None:
+        """Take back pages that nothing names. The lock is held."""
+        block = page // self.geometry.block_pages
+        self.blocks.live[block] -= count
+        if self.blocks.state[block] == CLOSED and not self.blocks.live[block]:
+            self._empty(block)
+
+    def publish(self, first: int, page: int, count: int) -> None:
+        """Change the map and remember the change. The lock is held."""
+        emptied, tables = self._one if count == 1 else np.empty(min(count, self.geometry.blocks), np.int64), self.map
+        answer = mapping.publish(
+            tables.forward, tables.owner, tables.touched, self.blocks.live, self.geometry.block_pages,
+            first, page, count, emptied,
+        )  # fmt: skip
+        pending = self._pending
+        if page or answer:
+            last = len(pending) - 3
+            if (
+                last >= 0
+                and pending[last] + pending[last + 2] == first
+                and page == (pending[last + 1] + pending[last + 2] if page and pending[last + 1] else pending[last + 1])
+            ):
+                pending[last + 2] += count
+            else:
+                pending.extend((first, page, count))
+        self._published(count if page else 0, answer, emptied)
+
+    def _publish_scattered(self, extents: NDArray[np.uint32]) -> None:
+        """Change the map for many single pages at once. The lock is held."""
+        emptied, tables = np.empty(len(extents), np.int64), self.map
+        answer = mapping.publish_scattered(
+            tables.forward, tables.owner, tables.touched, self.blocks.live, self.geometry.block_pages, extents, emptied
+        )
+        self._pending.frombytes(extents.tobytes())
+        self._published(len(extents), answer, emptied)
+
+    def _published(self, count: int, answer: int, emptied: NDArray[np.int64]) -> None:
+        """Count what a loop answered, and see to the blocks that it emptied. The lock is held."""
+        self.in_use += count - (answer >> 32)
+        for block in emptied[: answer & 0xFFFFFFFF]:
+            if self.blocks.state[block] == CLOSED:
+                self._empty(int(block))
+
+    def _empty(self, block: int) -> None:
+        """Erase a closed block that holds nothing more, once no durable map names it. The lock is held."""
+        if self.blocks.opened[block] == self._epoch:
+            self._erase(block)
+        else:
+            self.emptied.append(block)
+
+    def _erase(self, block: int) -> None:
+        self._erased += 1
+        self._worn.add(block)
+        for cold in self.blocks.erase(block):
+            size = self.geometry.block_pages * PAGE
+            self.data.discard(cold * size, size)
+
+    def commit(self, *, last: bool = False) -> None:
+        """Return when every write, trim and zero that was answered before is durable; the last one keeps the wear too.
+
+        Raises
+        ------
+        OSError
+            It could not be made so. After a failed sync the disk takes nothing more until it is opened again, because
+            what the system's cache lost is not known.
+        """
+        with self._commit:
+            with self.lock:
+                self._check()
+                if not (self._pending or (last and self._worn)):
+                    return
+                pending, self._pending = self._pending, array.array("I")
+                emptied, self.emptied = self.emptied, []
+                worn, self._worn = self._worn, set()
+                self._epoch += 1
+                checkpoint = self.journal.must_checkpoint(len(pending) // 3, len(worn))
+            self._sync()
+            try:
+                if checkpoint:
+                    # Pages that came since must be durable too before a checkpoint names them.
+                    with self.lock:
+                        pending, self._pending = pending + self._pending, array.array("I")
+                        emptied, self.emptied = emptied + self.emptied, []
+                        worn, self._worn = worn | self._worn, set()
+                        self._epoch += 1
+                        self._sync()
+                        self.journal.checkpoint(self.map, self.blocks)
+                else:
+                    self.journal.append(np.frombuffer(pending, np.uint32).reshape(-1, 3), worn, self.blocks)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    self._failed = error
+                    raise
+                with self.lock:  # nothing of it counts yet; the next commit says it all again
+                    self._pending, self._worn = pending + self._pending, worn | self._worn
+                    self.emptied = emptied + self.emptied
+                raise
+            with self.lock:
+                self.commits += 1
+                for block in emptied:
+                    if self.blocks.state[block] == CLOSED:
+                        self._erase(block)
+
+    def _sync(self) -> None:
+        try:
+            self.data.sync()
+        except OSError as error:
+            self._failed = error
+            raise

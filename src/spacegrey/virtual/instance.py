@@ -1,0 +1,243 @@
+"""A machine to keep: its folder with a software T2 and two flash modules, made whole or not at all.
+
+::
+
+    DIR/instance.toml   which machine it is, and the chip's number
+    DIR/t2/             the enclave: UID, effaceable locker, the socket while it is on
+    DIR/ssd/            the flash modules, and the wrapped keys
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tomli_w
+from pydantic import Field
+
+import spacegrey
+from spacegrey.errors import InputError, Refusal, unknown
+from spacegrey.sourced import CATALOG, Spec, read_settings, read_toml
+from spacegrey.t2.enclave.client import EnclaveClient, is_on, switch_on
+from spacegrey.t2.enclave.uid import Protection
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from spacegrey.t2.storage.store import Store
+
+FILE = "instance.toml"
+FORMAT = 1
+
+VOLUME = "data"
+"""The volume of a machine's disk."""
+
+PAIR = "ssd pair"
+"""What the locker remembers of the modules."""
+
+
+class InstanceFile(Spec):
+    """What stands in `instance.toml`."""
+
+    format: Literal[1] = Field(description="version of the folder")
+    selector: str = Field(description="the machine, as `--as` named it")
+    ecid: str = Field(pattern="^0x[0-9A-F]{16}$", description="the chip's number")
+    attempts: str = Field(description="its table of attempts")
+    made_by: str = Field(description="version of Spacegrey")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A machine's folder."""
+
+    folder: Path
+    file: InstanceFile
+
+    @property
+    def chip(self) -> Path:
+        """The enclave's folder."""
+        return self.folder / "t2"
+
+    @property
+    def disk(self) -> Path:
+        """The disk's folder."""
+        return self.folder / "ssd"
+
+    def connect(self) -> EnclaveClient:
+        """Return a line to the enclave; raise `Refusal` where it is off."""
+        return EnclaveClient(self.chip)
+
+    def switch_on(self, **how: Any) -> EnclaveClient:  # noqa: ANN401 - as the process takes it
+        """Switch the enclave on and return a line to it.
+
+        Raises
+        ------
+        Refusal
+            It is on already, or does not start; the line says why.
+        """
+        if is_on(self.chip):
+            raise Refusal(f"{self.folder}: the machine is on; switch it off with 'spacegrey t2 lock DIR'")
+        return switch_on(self.chip, self.disk, self.file.ecid, **how)
+
+    @contextmanager
+    def powered(self, **how: Any) -> Generator[EnclaveClient]:  # noqa: ANN401 - as the process takes it
+        """Yield a line to the enclave; switch it on, and off in the end, where it was off."""
+        if is_on(self.chip):
+            yield self.connect()
+            return
+        client = self.switch_on(**how)
+        try:
+            yield client
+        finally:
+            client.switch_off()
+
+
+def open_instance(folder: Path) -> Instance:
+    """Return the machine in a folder.
+
+    Raises
+    ------
+    InputError
+        There is none, or its file is damaged or of another version.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"{folder}: no machine here ({FILE} is missing); make one with 'spacegrey new'")
+    document = read_toml(path)
+    return Instance(folder.absolute(), read_settings(InstanceFile, document.data, document, []))
+
+
+def create(
+    folder: Path,
+    selector: str,
+    *,
+    protection: Protection = Protection.FILE,
+    passphrase: bytes | bytearray = b"",
+    attempts: str = "2022",
+) -> Instance:
+    """Make a machine: its chip, its keys and its empty encrypted disk. FileVault is off and no password is set.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to; nothing may be there, or an empty folder.
+    selector : str
+        The machine: one whose flash is described (`catalog/t2/flash.toml`).
+    protection : Protection
+        Where the chip's UID is kept.
+    passphrase : bytes-like
+        For a UID that is kept under a passphrase.
+    attempts : str
+        The table of attempts.
+
+    Returns
+    -------
+    Instance
+
+    Raises
+    ------
+    InputError
+        The folder is taken or cannot be written, or the machine has no T2 that is described.
+    """
+    from spacegrey.machine.assembly import machine
+    from spacegrey.t2.enclave.attempts import attempts as table
+
+    table(attempts)
+    built = machine(selector)
+    capacity = _capacity(built.id, built.storage_tb)
+    folder = folder.absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: there is something already; name a new folder")
+    ecid = f"0x{secrets.randbits(52):016X}"
+    file = InstanceFile(
+        format=FORMAT, selector=built.selector, ecid=ecid, attempts=attempts, made_by=spacegrey.__version__
+    )
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
+    made = Instance(beside, file)
+    try:
+        for part in (made.chip, made.disk):
+            part.mkdir(mode=0o700)
+        how = {"protection": str(protection), "name": ecid, "attempts": attempts}
+        client = made.switch_on(make=how, passphrase=bytes(passphrase) or None)
+        try:
+            _format(made, client, capacity)
+        finally:
+            client.switch_off()
+        content = file.model_dump(exclude={"source", "assumed"})
+        (beside / FILE).write_text(tomli_w.dumps(content), encoding="utf-8")
+        beside.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
+    finally:
+        if beside.exists():
+            shutil.rmtree(beside)
+    return Instance(folder, file)
+
+
+def _capacity(identifier: str, storage_tb: float) -> int:
+    described = read_toml(CATALOG / "t2" / "flash.toml").data
+    if identifier not in described:
+        raise unknown("machine with a T2", identifier, described)
+    return int(storage_tb * 1e12) // 4096 * 4096
+
+
+def _format(made: Instance, client: EnclaveClient, capacity: int) -> None:
+    from spacegrey.t2.storage.folder import create_store, paired
+
+    client.ask("add-volume", volume=VOLUME)
+    create_store(made.disk, client.engine(VOLUME), capacity)
+    client.ask("bind", name=PAIR, digest=paired(made.disk)[0])
+
+
+def restore(instance: Instance, passphrase: bytes | bytearray = b"") -> None:
+    """Erase everything, and set the machine up anew with fresh modules: what new modules, and lost keys, need.
+
+    Raises
+    ------
+    Refusal
+        The machine is on, or its modules are in use.
+    """
+    from spacegrey.machine.assembly import machine
+    from spacegrey.t2.storage.folder import PAIRING
+    from spacegrey.t2.storage.modules import ModuleFile
+
+    built = machine(instance.file.selector)
+    capacity = _capacity(built.id, built.storage_tb)
+    for module in instance.disk.glob("module-*"):
+        ModuleFile(module).close()  # refuses one in use
+    client = instance.switch_on(restore=instance.file.attempts, passphrase=bytes(passphrase) or None)
+    try:
+        (instance.disk / PAIRING).unlink(missing_ok=True)
+        for module in instance.disk.glob("module-*"):
+            module.unlink()
+        _format(instance, client, capacity)
+    finally:
+        client.switch_off()
+
+
+def open_disk(instance: Instance, client: EnclaveClient, *, read_only: bool = False) -> Store:
+    """Open a machine's disk with the key that its enclave holds.
+
+    Raises
+    ------
+    Refusal
+        The disk is locked, or its modules are not this machine's; the line says which.
+    """
+    from spacegrey.t2.storage.folder import open_modules, open_store
+
+    state = client.ask("status")
+    if not state["unlocked"] and not state["filevault"]:
+        client.ask("unlock")
+    for module in (opened := open_modules(instance.disk, read_only=True))[0]:
+        module.close()
+    if opened[1].pair != client.ask("bound", name=PAIR):
+        raise Refusal("these modules are not the ones that this machine's T2 was set up with: they need a restore")
+    return open_store(instance.disk, client.engine(VOLUME), read_only=read_only)

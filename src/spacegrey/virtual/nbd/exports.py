@@ -1,0 +1,57 @@
+"""What the server needs of a disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Disk(Protocol):
+    """A disk that many threads may use at once; `spacegrey.t2.storage.store.Store` is one."""
+
+    capacity: int
+    read_only: bool
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill a view from an offset on."""
+        ...
+
+    def read_pages(self, offsets: Sequence[int], room: memoryview) -> None:
+        """Fill a room with whole aligned pages of 4096 bytes from anywhere on the disk, side by side."""
+        ...
+
+    def extents(self, offset: int, length: int, most: int) -> list[tuple[int, bool]]:
+        """Return runs of a stretch as (bytes, whether they have data)."""
+        ...
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Write bytes at an offset."""
+        ...
+
+    def write_pages(self, offsets: Sequence[int], pages: Sequence[memoryview]) -> None:
+        """Write whole aligned pages of 4096 bytes from anywhere on the disk, in this order."""
+        ...
+
+    def trim(self, offset: int, length: int) -> None:
+        """Give a stretch back."""
+        ...
+
+    def zero(self, offset: int, length: int, *, keep: bool) -> None:
+        """Let a stretch read as zeroes."""
+        ...
+
+    def flush(self) -> None:
+        """Return when everything written before is durable."""
+        ...
+
+
+@dataclass(frozen=True)
+class Export:
+    """A disk under a name."""
+
+    name: str
+    disk: Disk
+    description: str = ""
