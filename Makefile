@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint check bench fit held-out gpu-check docs lock clean
+.PHONY: help setup run test lint check bench fit held-out gpu-check fuzz docs lock clean
 
 venv := .venv
 bin := $(venv)/bin
@@ -51,9 +51,16 @@ bench: setup ## the benchmarks, each beside its reference
 	$(bin)/python -m benchmarks.report
 	$(bin)/python -m benchmarks.batch.report
 	$(bin)/python -m benchmarks.cluster
+	$(bin)/python -m benchmarks.decide
+	$(bin)/python -m benchmarks.disk
 
 fit: setup ## fit the machines' free parameters to the calibration rows
 	$(bin)/python -m spacegrey.simulation.fitting
+
+fuzz: setup ## a million inputs for each reader of foreign bytes, guided by coverage (Linux; some hours)
+	@[ -x $(venv)/fuzz/bin/python ] || { $(bin)/python -m venv --clear $(venv)/fuzz && $(venv)/fuzz/bin/python -m pip \
+	  --disable-pip-version-check --no-input -qq install --editable '.[fuzz]'; }
+	$(venv)/fuzz/bin/python -m fuzz all --engine atheris $(ARGS)
 
 held-out: setup ## leave each chip out of the fit of speeds in turn, and predict it from the others
 	$(bin)/python -m spacegrey.simulation.held_out
@@ -64,6 +71,7 @@ gpu-check: setup ## compile the GPU's kernel, on any computer (its compiler goes
 	$(venv)/gpu/bin/pytest tests/gpu $(ARGS)
 
 docs: setup ## the documentation, in docs/_build/html; pages' tables and outputs are written anew
+	tests/system-packages.sh
 	$(bin)/python docs/make_tables.py
 	$(bin)/python docs/make_ownership.py
 	$(bin)/python docs/make_drawing.py
@@ -80,5 +88,6 @@ lock: setup ## remake requirements.lock with the newest versions that fit togeth
 
 clean: ## remove everything that make made
 	rm -rf $(venv) build dist docs/_build docs/gallery .hypothesis .benchmarks .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf fuzz-found
 	rm -f run.parquet report.html
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -78,7 +78,9 @@ def start(name: str, folder: Path) -> Served:
         # The same cipher as ours: XTS with two AES keys of 128 bits, in qemu's sectors of 512 bytes.
         options = "key-secret=key,iter-time=10,cipher-alg=aes-128,cipher-mode=xts,ivgen-alg=plain64"
         words = ["qemu-img", "create", "-q", "-f", "luks", "--object", secret, "-o", options, str(image), "4G"]
-        subprocess.run(words, check=True)
+        # qemu times its key derivation and gives up where the clock is too coarse: it may need another try.
+        if not any(subprocess.run(words, check=False).returncode == 0 for _ in range(10)):
+            raise SystemExit("qemu-img made no LUKS image")
         words = ["qemu-nbd", "-t", "-e", "8", "--cache=writeback", "-k", str(socket), "--object", secret]
         words += ["--image-opts", f"driver=luks,key-secret=key,file.driver=file,file.filename={image}"]
     else:

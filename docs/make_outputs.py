@@ -25,6 +25,7 @@ from pages import DOCS, finish
 PAGES = (
     "start.md",
     "selectors.md",
+    "what-if.md",
     "workloads.md",
     "machines.md",
     "model.md",
@@ -33,6 +34,7 @@ PAGES = (
     "connect.md",
     "network.md",
     "identify.md",
+    "calibrate.md",
     "prices.md",
     "match.md",
     "own.md",
@@ -40,7 +42,10 @@ PAGES = (
     "choose.md",
     "rivals.md",
     "disk.md",
+    "t2.md",
+    "secure-boot.md",
     "../CONTRIBUTING.md",
+    "../README.md",
 )
 MARK = re.compile(
     r"^<!-- (?P<what>file|run)(?P<options>(?: \w+=[\w,-]+)*): (?P<text>.+?) -->\n\n?"

@@ -18,9 +18,9 @@ Results = dict[str, Any]
 
 def main() -> int:
     """Write the page, or only tell whether it is as it would be written."""
-    one, many, cluster = (
+    one, many, cluster, buying = (
         json.loads((RESULTS / name).read_text(encoding="utf-8"))
-        for name in ("single-machine.json", "batch.json", "cluster.json")
+        for name in ("single-machine.json", "batch.json", "cluster.json", "decide.json")
     )
     regions = {
         "headline": _headline(one, many),
@@ -32,6 +32,8 @@ def main() -> int:
         "batch costs": _costs(many),
         "batch made on": _batch_made_on(many),
         "cluster": _cluster(cluster),
+        "decide": _decide(buying),
+        "decide made on": _decide_made_on(buying),
         "cluster made on": f"{_made_on(cluster)}; load average {cluster['load_before']:.2f} before it began.",
     }
     return finish({"speed.md": fill("speed.md", regions)}, check="--check" in sys.argv)
@@ -140,6 +142,34 @@ def _cluster(found: Results) -> str:
         for what, turns in ways
     ]  # fmt: skip
     return table(["a sweep", "s, best", "s, worst", "machine-s per s", "efficiency"], rows, "bcde")
+
+
+def _decide(found: Results) -> str:
+    rows = [
+        [what, f"{min(one['wall_s']):.2f}", f"{max(one['wall_s']):.2f}", f"{min(one['processor_s']):.2f}"]
+        for what, one in found["waiting"].items()
+    ]
+    return table(["a question", "s, best", "s, worst", "processor s, best"], rows, "bcd")
+
+
+def _decide_made_on(found: Results) -> str:
+    one = found["shared"]
+    times = one["alone_processor_s"] / one["shared_processor_s"]
+    agrees = f"to {one['agrees_to']:.0e}" if one["agrees_to"] else "to the last bit"
+    ten = (
+        f"The ten are {', '.join(found['machines'])}; the workloads {', '.join(found['workloads'])}. Of their "
+        f"{one['configurations']:,} configurations {one['jobs']:,} runs are asked, {one['distinct']:,} simulated, "
+        f"the others are the same physics: {one['shared_processor_s']:.1f} s of processor time, where each on its own "
+        f"takes {one['alone_processor_s']:.1f} s, {times:.1f} times as much, and its energy agrees {agrees}. "
+        f"A bill takes {found['quote_us']:.0f} µs."
+    )
+    said = [
+        ten,
+        f"{_made_on(found)}; load average {found['load_before']:.2f} before it began.",
+    ]
+    if found["disturbed"]:
+        said.append("Something else kept the cores busy meanwhile: the seconds of the clock are too many.")
+    return " ".join(said)
 
 
 def _batch_made_on(many: Results) -> str:

@@ -13,6 +13,10 @@ from annotated_types import Ge, Gt, Le
 from pages import fill, finish, table
 from pydantic import BaseModel
 
+from spacegrey.decide.components import KINDS, Clearance, Furnished
+from spacegrey.decide.disassembly import DisassemblySheet, Hold, Part
+from spacegrey.decide.offers import Offer
+from spacegrey.decide.resale import TradeIn
 from spacegrey.machine.catalog import machine_ids, read_machine
 from spacegrey.machine.selector import RANGES, WHAT_IFS
 from spacegrey.machine.spec import Choice, MachineSpec
@@ -30,6 +34,8 @@ from spacegrey.workload import spec as work
 from spacegrey.workload.library import workload, workload_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
 
 # Unit by the end of a key; the longest that fits is taken.
@@ -68,6 +74,8 @@ UNITS = {
     "_nits": "cd/m²",
     "_in": "inch",
     "_mm": "mm",
+    "_minutes": "min",
+    "_usd": "USD",
     "_mpixel_s": "10⁶ pixels/s",
     "per_w": "1/W",
     "_per_kelvin": "1/K",
@@ -101,7 +109,6 @@ MEANINGS = {
     ("StorageDemand", "block_kib"): "size of a random read",
     ("StorageDemand", "queue_depth"): "random reads under way at a time",
     ("NetworkDemand", "gb"): "bytes to move",
-    ("NetworkDemand", "link"): "which link carries them",
     ("Pace", "hz"): "frames or samples for each second",
     ("Pace", "seconds"): "how long the phase lasts",
     ("GraphicsDemand", "kind"): "which efficiency of the architecture holds",
@@ -128,6 +135,7 @@ MEANINGS = {
 
 WORKLOAD = {
     "workload": work.WorkloadSpec,
+    "recorded": work.Recorded,
     "score": work.Score,
     "size": work.Size,
     "phase": work.Phase,
@@ -166,11 +174,25 @@ SHEETS = {
     "[[device]] cable": Cable,
 }
 
+BESIDE_A_MACHINE = {
+    "offers/*.toml: [[offer]]": Offer,
+    **{f"components/{name}.toml: [*]": kind for name, kind in KINDS.items()},
+    "equipment.toml: [*]": Furnished,
+    "clearances.toml: [*]": Clearance,
+    "disassembly/*.toml": DisassemblySheet,
+    "disassembly/*.toml: [parts.*]": Part,
+    "disassembly/holds.toml: [*]": Hold,
+    "resale/trade-in.toml: [[point]]": TradeIn,
+}
+
 WHAT_IF_MEANINGS = {
     "ambient": ("35C, 95F, 308.15K", "room temperature"),
     "brightness": ("0.5, 50%", "of the built-in panel"),
     "dust": ("0.3, 30%", "share of the air flow that dust takes away"),
-    "fan": ("max, 1800rpm", "fixed fan speed in place of the machine's own controller"),
+    "fan": (
+        "max, 1800rpm, 1100rpm@60C..2500rpm@90C",
+        "fixed fan speed, or a curve by temperature, in place of the machine's own controller",
+    ),
     "overclock": ("4.5GHz", "one clock for every core, power limits lifted"),
     "power-limit": ("65W", "package power of the processor, at once and for hours, in place of its own limits"),
     "undervolt": ("50mV, 0.05V", "taken off the processor's voltage at every clock"),
@@ -198,11 +220,15 @@ def main(arguments: list[str]) -> int:
             {**{f"table {name}": attributes(kind) for name, kind in WORKLOAD.items()}, "table library": _library()},
         ),
         "machines.md": fill("machines.md", {"table machines": _machines()}),
-        "sheets.md": fill("sheets.md", {"tables": "\n\n".join(_sheet(name, kind) for name, kind in SHEETS.items())}),
+        "sheets.md": fill("sheets.md", {"tables": _sheets(SHEETS), "tables beside": _sheets(BESIDE_A_MACHINE)}),
         "selectors.md": fill("selectors.md", {"table what-ifs": _what_ifs()}),
         "files.md": fill("files.md", {"table columns": _columns(), "table limits": _limits()}),
     }
     return finish(pages, check="--check" in arguments)
+
+
+def _sheets(kinds: Mapping[str, type[BaseModel]]) -> str:
+    return "\n\n".join(_sheet(name, kind) for name, kind in kinds.items())
 
 
 def _sheet(name: str, kind: type[BaseModel]) -> str:

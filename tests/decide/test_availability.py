@@ -32,6 +32,7 @@ def day(text):
         ("imac-pro:vega-64x", "2019-03-19", True, "2019-03-19", ""),
         ("imac-pro", "2020-08-03", True, "2020-08-03", ""),
         ("imac-pro", "2020-08-04", False, "2020-08-03", "still to be had: 10-core, 14-core, 18-core"),
+        ("imac-pro", "2021-04-01", False, "2020-08-03", "sold until 2020-08-03, iMac Pro (2017) until 2021-03-18"),
         ("imac-pro:10-core", "2020-08-04", True, "2020-08-04", ""),
         ("imac-pro:18-core", "2021-03-05", False, "2021-03-04", "still to be had: 10-core"),
         ("imac-pro:10-core", "2021-03-18", True, "2021-03-18", ""),

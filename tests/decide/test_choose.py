@@ -12,8 +12,9 @@ from spacegrey.decide.candidates import SLOTS, configurations
 from spacegrey.decide.choose import choose
 from spacegrey.decide.gather import Market
 from spacegrey.decide.limits import FEATURES, Limits, parse_must
+from spacegrey.decide.money import money
 from spacegrey.decide.outcomes import outcomes, speed_value
-from spacegrey.decide.reasons import cheaper, money, no_fit, reasons, step_up
+from spacegrey.decide.reasons import cheaper, no_fit, reasons, step_up
 from spacegrey.decide.recommend import STEP, recommend
 from spacegrey.errors import InputError
 from spacegrey.machine.assembly import machine

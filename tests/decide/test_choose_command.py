@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from spacegrey.decide.outcomes import comparable_noise_dba
 from spacegrey.interfaces.cli import app
+from spacegrey.machine.assembly import machine
 from spacegrey.machine.catalog import machine_ids
 
 PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
@@ -77,6 +79,7 @@ def test_nothing_that_could_be_bought_that_day_is_the_answer_no():
     result = run("idle", "--among", "mac-studio-2022", "--on", "2018-06-01")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "nothing of mac-studio-2022 could be bought on 2018-06-01" in result.stderr
+    assert "nothing of the catalog could be bought on 1999-01-01" in run("idle", "--on", "1999-01-01").stderr
 
 
 def test_it_says_what_to_take_and_why():
@@ -102,6 +105,8 @@ def test_nothing_fits_is_status_one_with_what_to_relax():
     text = " ".join(result.stdout.split())
     assert "nothing is recommended" in text
     assert "raise budget by $1,699 to $2,699: then imac-5k-2017 fits ($2,699)" in text
+    without = " ".join(run("blender-cpu", "--among", "imac-5k-2017", "--must", "ecc").stdout.split())
+    assert "leave out must ecc: then imac-5k-2017" in without
     again = run("blender-cpu", *TWO, "--budget", 2699)
     assert again.exit_code == 0
     assert "take imac-5k-2017" in again.stdout
@@ -223,6 +228,32 @@ def test_compare_prints_prices_and_says_where_there_is_none(tmp_path):
     text = CliRunner().invoke(app, words).stdout
     assert re.search(r"^A +\$4,999 +1.00x +bill of 2017-12-14$", text, re.MULTILINE)
     assert re.search(r"^B +- +-  ", text, re.MULTILINE)
+
+
+def test_compare_takes_the_prices_of_a_day():
+    words = ["compare", "idle", "--on", "imac-pro", "--on", "mac-pro-2013", "--on", "mac-pro-2019"]
+    text = CliRunner().invoke(app, [*words, "--price-on", "2018-06-01"]).stdout
+    assert "price on 2018-06-01" in text
+    assert re.search(r"^A +\$4,999 +1.00x +bill of 2018-06-01$", text, re.MULTILINE)
+    assert re.search(r"^B +\$2,999 +- +not to be had: processor e5-1620v2 was sold until", text, re.MULTILINE)
+    assert re.search(r"^C +- +- +Mac Pro \(2019\) was not announced before", text, re.MULTILINE)
+    euros = CliRunner().invoke(app, [*words, "--currency", "EUR", "--rate", "USD=0.8", "--json"])
+    assert [one["price"] for one in json.loads(euros.stdout)["prices"]][:2] == [5499.0, pytest.approx(0.8 * 2999)]
+    assert CliRunner().invoke(app, [*words, "--price-on", "someday"]).exit_code == 2
+
+
+def test_compare_states_noise_at_one_distance_and_in_one_room():
+    words = ["compare", "idle", "--on", "imac-pro", "--on", "mac-pro-2013", "--json"]
+    (row,) = json.loads(CliRunner().invoke(app, words).stdout)["workloads"]
+    here, old = row["runs"]
+    assert here["noise_dba_mean"] == pytest.approx(here["summary"]["noise_dba"]["mean"], abs=0.01)
+    assert here["noise_dba_max"] == pytest.approx(here["summary"]["noise_dba"]["max"], abs=1e-9)
+    assert old["summary"]["noise_dba"]["mean"] > 32.2
+    assert (
+        old["noise_dba_mean"]
+        <= old["noise_dba_max"]
+        == pytest.approx(comparable_noise_dba(machine("mac-pro-2013"), old["summary"]["fan_rpm"]["max"]), abs=1e-6)
+    )
 
 
 class TestFiles:

@@ -201,6 +201,12 @@ def test_what_could_not_be_bought_that_day_is_refused(owned):
         owned("imac-pro", on=dt.date(2016, 1, 1))
 
 
+def test_parts_that_do_not_go_together_are_said_not_to(owned):
+    said = owned("pc-x299:w-2145", "pc-x299")
+    assert "its parts do not go together: ASUS WS C422 PRO/SE does not take DDR4-2666 modules" in said[0].notes
+    assert not any("go together" in note for note in said[1].notes)
+
+
 @pytest.mark.parametrize(
     "text", ["memory", "memory=128GB", "memory=128GB@2", "memory@2y", "=128GB@2y", "memory=128GB@-1y"]
 )

@@ -113,3 +113,12 @@ def test_unknown_price_is_said_to_be_unknown(tmp_path):
     shown = command("quote", path, "--on", "2018-06-01").output
     assert "total, at least" in shown
     assert re.search(r"graphics mine\s+unknown", shown)
+
+
+def test_parts_that_do_not_go_together_are_the_answer_no():
+    result = command("quote", "pc-x299:w-2145")
+    assert result.exit_code == 1
+    assert "these parts do not go together: ASUS WS C422 PRO/SE does not take" in result.stdout
+    assert json.loads(command("quote", "pc-x299:w-2145", "--json").stdout)["conflict"].startswith("ASUS WS C422")
+    together = command("quote", "pc-x299:w-2145,32GB-ecc")
+    assert (together.exit_code, "go together" in together.stdout) == (0, False)

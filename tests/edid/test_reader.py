@@ -1,6 +1,7 @@
 """The reader agrees with an independent decoder, and refuses what is broken in one line."""
 
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -320,6 +321,21 @@ def survives(data):
         return
     assert all(1.0 <= timing.refresh_hz <= 1000.0 for timing in read.timings)
     assert len(read.timings) + len(read.modes) < 256 * 64
+
+
+CORPUS = [bytes.fromhex(line) for line in Path(__file__).with_name("corpus.txt").read_text("ascii").splitlines()]
+"""What a coverage-guided fuzzer found in ten minutes: one of each kind of answer."""
+
+
+def test_what_a_fuzzer_found_is_read_or_refused():
+    answers = set()
+    for data in CORPUS:
+        survives(data)
+        try:
+            answers.add(("read", bool(read_edid(data).unread), read_edid(data).tile is None))
+        except InputError as error:
+            answers.add("".join(sign for sign in str(error) if not sign.isdigit()))
+    assert len(answers) >= 40, "the corpus still reaches every kind of answer"
 
 
 @settings(max_examples=300, deadline=None)

@@ -109,6 +109,37 @@ def test_the_drawing_is_one_whole_svg_with_every_device_in_it(desk, tmp_path):
     assert full, "the uplink of the second array's controller is full"
 
 
+LONG = "a very long name of an array that stands left of the window"
+CROWD = "".join(
+    f'[[device]]\nname = "{name}"\nmodel = "promise-pegasus3-r8"\n' for name in (LONG, "b", "c", "d", "without a port")
+)
+
+
+def test_the_tree_keeps_its_shape_and_names_what_has_no_port(desk, tmp_path):
+    desk.write_text(CROWD, encoding="utf-8")
+    result = command("connect", desk, "--on", "imac-pro", "--svg", tmp_path / "crowd.svg")
+    assert result.exit_code == 1
+    tree = result.stdout[result.stdout.index("iMac Pro (2017)\n├─") :].splitlines()
+    end = tree.index("└─ no port: without a port")
+    assert all(line[:1] in "├│└" and len(line) <= 80 for line in tree[1 : end + 1])
+    assert "no port: without a port" in (tmp_path / "crowd.svg").read_text(encoding="utf-8")
+
+
+def test_full_bars_have_their_frames_on_top_and_no_limit_has_no_bar(desk, tmp_path):
+    desk.write_text(DESK + '[[device]]\nname = "own"\nkind = "storage"\nlink = "internal"\n', encoding="utf-8")
+    assert command("connect", desk, "--on", "imac-pro", "--svg", tmp_path / "f.svg").exit_code == 0
+    root = ET.fromstring((tmp_path / "f.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own
+    parts = [node for node in root if node.tag.endswith(("rect", "text"))]
+    kinds = [node.get("class") for node in parts]
+    assert kinds[0] == "page"
+    full = [number for number, kind in enumerate(kinds) if kind == "full"]
+    assert full
+    for number in full:
+        assert kinds[number + 1] in {"full", "small"}
+    own = next(number for number, node in enumerate(parts) if "".join(node.itertext()).endswith("built-in: own"))
+    assert kinds[own + 1] == "small", "a link without a limit has words and no bar"
+
+
 @pytest.mark.parametrize("place", ["no/folder/x.svg", "."])
 def test_a_drawing_that_cannot_be_written_is_refused_before_the_work(desk, tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
@@ -122,7 +153,8 @@ def test_a_run_with_a_plan_says_in_json_what_was_plugged_in(desk):
     desk.write_text('storage = "one"\n' + DESK)
     found = json.loads(command("run", "disk-sequential", "--on", "imac-pro", "--plan", desk, "--json").stdout)
     assert found["plan"]["storage"] == "one"
-    assert found["plan"]["read_gb_s"] == pytest.approx(22 / 8)
+    attached = {one["name"]: one for one in found["plan"]["devices"]}
+    assert attached["one"]["read_gb_s"] == pytest.approx(22 / 8)
     for key in found["plan"]:
         assert f"`{key}`" in re.search(r"\| `plan` \| with(.*)", PAGE)[1]
     assert json.loads(command("run", "idle", "--on", "imac-pro", "--json").stdout)["plan"] is None

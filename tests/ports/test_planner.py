@@ -3,11 +3,9 @@
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from spacegrey.connections.arrange import connect
-from spacegrey.connections.plan import Plan, read_plan
+from spacegrey.connections.plan import read_plan
 from spacegrey.connections.planner import READ, WRITE, Planner, port_tree
 from spacegrey.machine.assembly import machine
 
@@ -323,47 +321,6 @@ def test_old_thunderbolt_goes_through_an_adapter_at_its_own_rate(ask):
     assert answer.fits
     assert served(answer)["old"].flows[READ].got_gbps == pytest.approx(20 * 128 / 152)
     assert any("adapter" in line for line in answer.chosen)
-
-
-DEVICES = st.lists(
-    st.tuples(
-        st.sampled_from(["storage3", "storage-usb", "display"]),
-        st.floats(0.1, 40.0), st.floats(0.1, 40.0),
-        st.sampled_from(["thunderbolt-1", "thunderbolt-2", "thunderbolt-3", "thunderbolt-4", "usb-a-1", "usb-a-2"]),
-    ),
-    min_size=1, max_size=6, unique_by=lambda one: one[3],
-)  # fmt: skip
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(DEVICES)
-def test_no_link_is_overloaded_and_one_more_data_device_raises_nobody_s_rate(plan, drawn):
-    text = ""
-    for number, (kind, read, write, port) in enumerate(drawn):
-        head = f'[[device]]\nname = "d{number}"\nport = "{port}"\n'
-        if kind == "display":
-            text += f'{head}model = "lg-ultrafine-5k"\n'
-        else:
-            link = "usb3" if kind == "storage-usb" or port.startswith("usb") else "thunderbolt3"
-            text += f'{head}kind = "storage"\nlink = "{link}"\nread_gbps = {read}\nwrite_gbps = {write}\n'
-    wanted = plan(text)
-    built = machine("imac-pro")
-    ports = {one.name: one.port for one in wanted.devices}
-    whole = Planner(wanted, built, port_tree(built)).outcome(ports)
-    for load in whole.loads.values():
-        for direction in (READ, WRITE):
-            assert load.data[direction] <= load.capacity[direction] * (1 + 1e-9)
-        assert load.displays_gbps <= load.wire.tunnel_gbps
-    rates = {(one.name, way): flow.got_gbps for one in whole.devices for way, flow in one.flows.items()}
-    for gone in wanted.devices:
-        if gone.device.kind == "display":
-            continue
-        rest = Plan("rest", tuple(one for one in wanted.devices if one is not gone))
-        if rest.devices:
-            without = Planner(rest, built, port_tree(built)).outcome(ports)
-            for one in without.devices:
-                for way, flow in one.flows.items():
-                    assert rates[one.name, way] <= flow.got_gbps * (1 + 1e-9)
 
 
 def test_a_machine_of_one_s_own_without_a_tree_is_refused(plan):

@@ -121,3 +121,80 @@ def test_python_takes_a_plan_too(tmp_path):
     path.write_text('storage = "x"\n[[device]]\nname = "x"\nmodel = "ssd-usb3"\n', encoding="utf-8")
     slow = spacegrey.run("disk-sequential", plan=str(path))
     assert slow.duration_s > 2 * spacegrey.run("disk-sequential").duration_s
+
+
+PAIR = (
+    '[[device]]\nname = "raid"\nmodel = "g-speed-shuttle-ssd"\nport = "thunderbolt-1"\n'
+    '[[device]]\nname = "scratch"\nmodel = "nvme-thunderbolt3"\nport = "thunderbolt-{0}"\n'
+)
+
+
+def test_a_phase_reads_from_one_device_and_writes_to_another(takes):
+    demand = 'storage = {{ read_gb = {}, write_gb = {}, read_from = "raid", write_to = "scratch" }}'
+    for read, write in ((500, 1), (1, 500)):
+        seconds, flows, _ = takes(demand.format(read, write), PAIR.format(2))
+        rates = read * 8 / flows["raid"][READ].got_gbps, write * 8 / flows["scratch"][WRITE].got_gbps
+        assert seconds == pytest.approx(max(rates), abs=0.011), "side by side: the slower of the two"
+    shared = takes(demand.format(500, 1), PAIR.format(2))[0]
+    assert shared > 1.4 * takes(demand.format(500, 1), PAIR.format(3))[0], "both behind one controller, or not"
+
+
+def test_one_device_takes_turns_with_reads_and_writes(takes):
+    demand = 'storage = { read_gb = 100, write_gb = 100, read_from = "raid", write_to = "raid" }'
+    seconds, flows, _ = takes(demand, PAIR.format(3))
+    assert seconds == pytest.approx(sum(800 / flows["raid"][way].got_gbps for way in (READ, WRITE)), abs=0.011)
+
+
+def test_a_phase_may_read_the_machine_s_own_drive_and_write_outside(takes):
+    from spacegrey.simulation.lowering import storage_rates_gb_s
+
+    demand = 'storage = { read_gb = 500, write_gb = 10, write_to = "raid" }'
+    seconds = takes(demand, PAIR.format(3))[0]
+    assert seconds == pytest.approx(500 / storage_rates_gb_s(machine("imac-pro"))[0], abs=0.011)
+
+
+def test_a_device_that_is_not_plugged_in_is_a_refusal_that_lists_those_that_are(takes, tmp_path):
+    with pytest.raises(Refusal, match=r"'tape'; plan 'plan' has: raid, scratch"):
+        takes('storage = { read_gb = 1, read_from = "tape" }', PAIR.format(3))
+    alone = workload(str(tmp_path / "copy.toml"))
+    with pytest.raises(Refusal, match=r"'tape'; nothing is plugged in: name a plan"):
+        simulate(alone, machine("imac-pro"))
+
+
+@pytest.mark.claims("X4")
+def test_bytes_over_a_network_cost_the_processor_and_bytes_of_a_drive_do_not(takes):
+    server = 'storage = "x"\n[[device]]\nname = "x"\nkind = "storage"\nlink = "ethernet"\nread_gbps = 9\n'
+    run = takes("storage = { read_gb = 500 }", server)[2]
+    drive = server.replace("ethernet", "usb3.1-gen2").replace("= 9", "= 8.7")
+    watts = [
+        run.summary["cpu_power_w"].mean,
+        takes("storage = { read_gb = 500 }", drive)[2].summary["cpu_power_w"].mean,
+    ]
+    assert watts[0] > watts[1] + 1.0
+    jumbo = takes("storage = { read_gb = 500 }", server + "frame_bytes = 9000\n")[2].summary["cpu_power_w"].mean
+    assert watts[1] < jumbo < watts[0]
+
+
+def test_a_busy_processor_slows_by_what_the_network_costs_it(takes):
+    def seconds(gop, gb):
+        demand = f'processor = {{ integer_gop = {gop}, assumed = {{ integer_gop = "a test" }} }}'
+        return takes(f"{demand}\nnetwork = {{ gb = {gb} }}", ARRAY)[0]
+
+    # 0.9 cycles for a byte: 500 GB are 450 operations of 10^9, beside 20,000 of the work itself
+    assert seconds(20_000, 500) == pytest.approx(seconds(20_450, 0), rel=1e-4)
+    assert seconds(20_000, 500) > 1.02 * seconds(20_000, 0)
+
+
+@pytest.mark.claims("I5")
+def test_a_run_over_wifi_takes_what_the_radio_carries(takes):
+    text = 'network = "air"\n[[device]]\nname = "air"\nkind = "network"\nlink = "wifi"\ndistance_m = {0}\n'
+    for metres in (3, 20):
+        seconds, flows, _ = takes("network = { gb = 5 }", text.format(metres))
+        assert seconds == pytest.approx(40 / flows["air"][READ].got_gbps, abs=0.011)
+        assert takes('network = { gb = 5, link = "wifi" }', text.format(metres))[0] == seconds
+
+
+def test_work_that_asks_for_the_air_is_not_given_a_wire(takes):
+    wired = 'network = "net"\n[[device]]\nname = "net"\nmodel = "network-10g"\n'
+    own = takes('network = { gb = 5, link = "wifi" }', ARRAY)[0]
+    assert takes('network = { gb = 5, link = "wifi" }', wired)[0] == own > takes("network = { gb = 5 }", wired)[0]

@@ -12,7 +12,9 @@ import pytest
 from spacegrey.interfaces.cli.application import EXAMPLES, PANELS
 
 DOCS = Path(__file__).parents[2] / "docs"
-VERBS = {module.__name__.rpartition(".")[2]: module for modules in PANELS.values() for module in modules}
+VERBS = {
+    module.__name__.rpartition(".")[2].replace("_", "-"): module for modules in PANELS.values() for module in modules
+}
 ALL_EXAMPLES = [
     line for text in (EXAMPLES, *(module.EXAMPLES for module in VERBS.values())) for line in text.strip().splitlines()
 ]
@@ -42,6 +44,17 @@ model = "promise-pegasus3-r8"
 """
 
 
+def heated():
+    """Return a log of ten minutes, as this program exports them: power up and down, and a chip on a sink."""
+    rows, sink = ["time_s,cpu_temp_c,cpu_power_w,fan_rpm"], 25.0
+    for second in range(600):
+        power = 100.0 if second % 200 < 120 else 10.0
+        fan = 1100.0 + 5.0 * (second % 200)
+        sink += (power - (sink - 25.0) * (fan / 2100.0) ** 0.8 / 0.3) / 150.0
+        rows.append(f"{second},{sink + 0.2 * power:.2f},{power + second % 3:.2f},{fan:.0f}")
+    return "\n".join(rows) + "\n"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example(command, verb):
     result = command(verb, "--help")
@@ -55,7 +68,7 @@ def test_help_names_every_verb_in_its_panel(command):
     for panel, modules in PANELS.items():
         first = lines.index(f"{panel}:") + 1
         listed = [line.split()[0] for line in lines[first : first + len(modules)]]
-        assert listed == [module.__name__.rpartition(".")[2] for module in modules]
+        assert listed == [name for name, module in VERBS.items() if module in modules]
     assert not [line for line in lines[1:] if line.endswith("...")], "a line of help is cut off"
 
 
@@ -65,7 +78,7 @@ def test_help_without_a_verb_and_with_h_is_the_same(command):
 
 
 def test_documentation_has_a_section_for_every_verb():
-    headed = re.findall(r"^## `spacegrey (\w+)`$", (DOCS / "json.md").read_text(encoding="utf-8"), re.MULTILINE)
+    headed = re.findall(r"^## `spacegrey ([\w-]+)`$", (DOCS / "json.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(headed) == sorted(VERBS)
 
 
@@ -87,9 +100,14 @@ def test_every_example_runs(command, example, tmp_path, monkeypatch, saved, save
     (tmp_path / "my-device.toml").write_text(OWN_DEVICE, encoding="utf-8")
     for name, source in (("run", saved), ("before", saved), ("after", saved_at_full_fan)):
         shutil.copy(source, tmp_path / f"{name}.parquet")
+    for name in ("hwinfo.csv", "turbostat.txt", "march.csv", "november.csv"):
+        (tmp_path / name).write_text(heated(), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     if " disk " in example:
         command("disk", "create", "studio", "--size", "64MiB", "--key-file", "studio.key")
+    if "my-mac" in example:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        assert command("new", "my-mac", "--as", "imac-pro").exit_code == 0
     line, _, rest = example.partition("|")
     words = shlex.split(line)
     assert words[0] == "spacegrey"

@@ -1,6 +1,7 @@
 """A signer and a chip for every test of the security chip that needs them."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,3 +47,24 @@ def sign(authority):
 
 def _kept(properties):
     return {name: value for name, value in properties.items() if value is not None}
+
+
+@pytest.fixture(scope="session")
+def _signer(tmp_path_factory, authority):
+    """Return a signer's folder with two builds of the firmware and of macOS, and the network's recoveryOS."""
+    from spacegrey.t2.signer import builds
+
+    folder = tmp_path_factory.mktemp("signers") / "signer"
+    shutil.copytree(AUTHORITY, folder)
+    builds.new_list(folder)
+    for name in ("bridge-1", "bridge-2"):
+        builds.add_firmware(folder, name, CHIP)
+    for name in ("macos-1", "macos-2", "internet-recovery"):
+        builds.add_system(folder, name, CHIP, authority, "j137")
+    return folder
+
+
+@pytest.fixture
+def signer(_signer, tmp_path):
+    """Return a signer's folder that a test may change."""
+    return shutil.copytree(_signer, tmp_path / "signer")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MST_SHARE = 63.0 / 64.0
 """One of the 64 time slots of a DisplayPort link in multi-stream transport is its header."""
 
+LARGE = 2560 * 2880
+"""Pixels beyond which makers count displays apart: half a 5K display is not, 4K is."""
+
 DEPTHS = (12, 10, 8)
 NAMES = {
     "hbr": "HBR",
@@ -72,6 +75,7 @@ class Screens:
     inputs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     heads: list[str] = field(default_factory=list[str])
     thunderbolt: list[str] = field(default_factory=list[str])
+    large: list[str] = field(default_factory=list[str])
     passing: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     tunnels: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
 
@@ -267,13 +271,26 @@ def _heads_are_taken(need: _Need, tree: PortTree, taken: Screens) -> str:
     most = tree.thunderbolt_displays
     if need.way.controller is not None and most is not None and len(taken.thunderbolt) + 1 > most:
         return f"{need.name}: {tree.name} drives {_count(most, 'display')} over Thunderbolt{_used(taken.thunderbolt)}"
+    most = tree.large_displays
+    if most is not None and _is_large(need.planned) and len(taken.large) + 1 > most:
+        return (
+            f"{need.name}: {tree.name} drives {_count(most, 'display')} beyond 2560x2880, as its maker "
+            f"states{_used(taken.large)}"
+        )
     return ""
+
+
+def _is_large(planned: Planned) -> bool:
+    one = planned.device
+    return (one.width or 0) * (one.height or 0) > LARGE
 
 
 def _take(planned: Planned, way: _Way, tree: PortTree, picture: Picture, taken: Screens) -> None:
     name, streams = planned.name, len(picture.streams)
     inputs = _Need(planned, way, picture).inputs
     taken.heads += [name] * (1 if tree.tiles_share_a_head else streams)
+    if _is_large(planned):
+        taken.large.append(name)
     if way.controller is not None:
         taken.inputs.setdefault(way.controller, []).extend([name] * inputs)
         taken.thunderbolt.append(name)

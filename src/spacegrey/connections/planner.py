@@ -330,20 +330,26 @@ class Planner:
                 here = wires[here].above
         flows: dict[str, dict[str, Flow]] = {}
         loads: dict[str, Load] = {}
+        data = {direction: dict.fromkeys(wires, 0.0) for direction in DIRECTIONS}
+        running = [one for one in self.plan.devices if one.name in plugs and one.name not in refused]
+        wants = {
+            direction: {one.name: self._wanted(one, direction, plugs[one.name]) for one in running}
+            for direction in DIRECTIONS
+        }
         room = {
             direction: {
                 key: _room(wire, held.get(key, 0.0) if direction == WRITE else 0.0) for key, wire in wires.items()
             }
             for direction in DIRECTIONS
         }
-        data = {direction: dict.fromkeys(wires, 0.0) for direction in DIRECTIONS}
+        for one in running:
+            wire = plugs[one.name].wire
+            both = sum(wants[direction][one.name] for direction in DIRECTIONS)
+            if wire.one_way and both > wire.gbps:
+                for direction in DIRECTIONS:
+                    room[direction][wire.id] *= wants[direction][one.name] / both
         for direction in DIRECTIONS:
-            wanted = {
-                one.name: self._wanted(one, direction, plugs[one.name])
-                for one in self.plan.devices
-                if one.name in plugs and one.name not in refused
-            }
-            wanted = {name: rate for name, rate in wanted.items() if rate > 0.0}
+            wanted = {name: rate for name, rate in wants[direction].items() if rate > 0.0}
             used = {name: paths[name] for name in wanted}
             shares = max_min(room[direction], used, wanted)
             for name, rate in shares.rates.items():
@@ -364,7 +370,9 @@ class Planner:
             return asked
         if one.device.link == "internal":
             return drive_rates_gbps(self.machine)[direction]
-        # A network asks for the line: whatever the two sides agreed on.
+        # A network asks for the line: whatever the two sides agreed on. The air carries one direction at a time.
+        if joined.family == "wifi":
+            return joined.wire.gbps if direction == READ and one.device.write_gbps is None else 0.0
         return joined.wire.gbps if joined.family == "ethernet" else 0.0
 
 

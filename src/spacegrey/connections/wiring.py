@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from spacegrey.errors import Refusal
 from spacegrey.parts.network.ethernet import negotiate
+from spacegrey.parts.network.spec import Radio, sheet
+from spacegrey.parts.network.wifi import wifi_link
 from spacegrey.parts.ports.laws import (
     DISPLAY_GBPS,
     SIGNALLING_GBPS,
@@ -73,6 +75,8 @@ class Wire:
         The next link towards the host.
     gbps : float
         What it carries of data in each direction where no display is. [Gb/s]
+    one_way : bool
+        Both directions share it, as they share the air.
     tunnel_gbps : float
         Of a Thunderbolt link: what displays and data share, away from the machine; 0: not a tunnel. [Gb/s]
     """
@@ -82,6 +86,7 @@ class Wire:
     above: str | None
     gbps: float
     tunnel_gbps: float = 0.0
+    one_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Plug:
     Attributes
     ----------
     family : str
-        thunderbolt, usb, displayport, hdmi, ethernet, sd, pcie or internal.
+        thunderbolt, usb, displayport, hdmi, ethernet, wifi, sd, pcie or internal.
     wire : Wire
         The link between the two.
     note : str
@@ -208,6 +213,19 @@ def _ethernet(site: Site, planned: Planned, _cable: float) -> Plug | str:
     return Plug("ethernet", Wire(site.id, name, site.above, payload), f"Ethernet at {rate:g} Gb/s: {agreed.reason}")
 
 
+def _wifi(site: Site, planned: Planned, _cable: float) -> Plug | str:
+    one = planned.device
+    radio = sheet(Radio, site.receptacle.radio or "", "radio")
+    try:
+        found = wifi_link(radio, one.distance_m or 0.0, one.walls, room=one.room, band=one.band)
+    except Refusal as refusal:
+        return f"{planned.name} at {site.id}: {refusal}"
+    rate = found.rate
+    name = f"Wi-Fi over {one.distance_m:g} m at {rate.mbit_s:.0f} Mb/s on the air"
+    note = f"Wi-Fi at {rate.mbit_s:.0f} Mb/s on the air: {found.received_dbm:.0f} dBm, {rate.scheme.upper()}"
+    return Plug("wifi", Wire(site.id, name, site.above, found.goodput_mbit_s * 1e-3, one_way=True), note)
+
+
 def _card(site: Site, _planned: Planned, _cable: float) -> Plug:
     return Plug("sd", Wire(site.id, f"card slot {site.id}", site.above, SIGNALLING_GBPS["sd"]))
 
@@ -225,13 +243,14 @@ _JOINED: dict[str, Callable[[Site, Planned, float], Plug | str]] = {
     "usb": _usb,
     "pcie": _pcie,
     "ethernet": _ethernet,
+    "wifi": _wifi,
     "sd": _card,
 }
 
 
 def _cable_gbps(planned: Planned, family: str, receptacle: Receptacle) -> float:
     cable = planned.cable
-    if cable is None or family in {"pcie", "sd", "ethernet"}:
+    if cable is None or family in {"pcie", "sd", "ethernet", "wifi"}:
         return float("inf")
     length, active, optical = cable.length_m, cable.active, cable.optical
     if family == "thunderbolt":
@@ -239,7 +258,7 @@ def _cable_gbps(planned: Planned, family: str, receptacle: Receptacle) -> float:
         # Cables of Thunderbolt 1 and 2 are all active: 20 Gb/s up to 3 m of copper.
         kind = 20.0 if old and length <= 3.0 else thunderbolt_cable_gbps(length, active, optical)  # noqa: PLR2004
     elif family == "usb":
-        kind = usb_cable_gbps(length, active or optical)
+        kind = min(usb_cable_gbps(length, active or optical), cable.usb_gbps or float("inf"))
     else:
         kind = display_cable_gbps(length, active, optical)
     return min(kind, cable.gbps) if cable.gbps else kind

@@ -97,7 +97,10 @@ def availability(file: MachineFile, chosen: Mapping[str, str], on: dt.date | Non
         return Availability(first, available=False, words=f"{words} from {first}; this is the bill of {first}")
     last = (end or on) - ONE_DAY
     what = "sold" if ended == spec.name else f"{ended} was sold"
-    words = f"{what} until {last}{_successors(file, chosen, ended, on)}; this is the bill of {last}"
+    words = f"{what} until {last}{_successors(file, chosen, ended, on)}"
+    if ended != spec.name and spec.withdrawn and on >= spec.withdrawn:
+        words += f", {spec.name} until {spec.withdrawn - ONE_DAY}"
+    words += f"; this is the bill of {last}"
     return Availability(last, available=False, words=words)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from spacegrey.decide.candidates import selector_text
 from spacegrey.decide.checks import check, conflict, holds_together, starts
 from spacegrey.decide.components import Board, component, of_kind
-from spacegrey.decide.items import machine_file, size_label
+from spacegrey.decide.items import choice_item, machine_file
 from spacegrey.errors import InputError
 from spacegrey.machine.assembly import Machine, machine
 from spacegrey.machine.catalog import part
@@ -50,13 +50,10 @@ class Build:
     def items(self) -> tuple[tuple[str, int], ...]:
         """What is bought: keys as `items.canonical` has them, and how many of each."""
         chosen, file = self.machine.chosen, machine_file(self.machine.id)
-        options = {slot: file.options[slot].choices[name] for slot, name in chosen.items() if slot in file.options}
-        memory, drive = options["memory"], options["storage"]
+        parts = {slot: choice_item(file, slot, chosen[slot]) for slot in ("processor", "memory", "storage", "graphics")}
+        parts["storage"] = parts["storage"][0], self.drives
         return (
-            (f"processors/{options['processor'].part}", 1),
-            (f"memory/{memory.part}/{memory.gib_per_module:g}GB", cast("int", memory.modules)),
-            (f"storage/{drive.part}/{size_label(cast('float', drive.tb))}", self.drives),
-            (f"graphics/{options['graphics'].part}", 1),
+            *parts.values(),
             *((f"components/{name}", self.components.count(name)) for name in dict.fromkeys(self.components)),
         )
 
@@ -134,7 +131,7 @@ def put_together(
     --------
     >>> names, why = put_together("pc-x299", machine("pc-x299:w-2145").chosen)
     >>> names[0], why
-    ('asus-ws-c422-pro-se', 'ASUS WS C422 PRO/SE does not take DDR4-2666 unbuffered modules')
+    ('asus-ws-c422-pro-se', 'ASUS WS C422 PRO/SE does not take DDR4-2666 modules')
     """
     if machine_id.endswith(".toml"):
         named = ",".join(f"{slot}={name}" for slot, name in chosen.items())

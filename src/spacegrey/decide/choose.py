@@ -103,7 +103,9 @@ def choose(
     if not gathered.points:
         name, (_, why) = next(iter(gathered.left_out.items()))
         when = f"could be bought on {market.on}" if market.on else "is left"
-        raise Refusal(f"nothing of {', '.join(names)} {when}: {name}: {why.partition(';')[0]}")
+        raise Refusal(
+            f"nothing of {', '.join(names) if among else 'the catalog'} {when}: {name}: {why.partition(';')[0]}"
+        )
     answer = recommend(gathered.points, limits, list(workloads), market.currency)
     if answer.recommendation is None and any(
         one.name in {"max-power", "max-noise"} and not one.met.any() for one in answer.constraints

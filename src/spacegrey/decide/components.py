@@ -13,6 +13,7 @@ from spacegrey.sourced import CATALOG, Spec, read_spec, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -75,7 +76,7 @@ class Cooler(Component):
     """A processor's cooler: with fins on it, or with a radiator in the case."""
 
     sockets: list[str] = Field(min_length=1)
-    holds_w: Positive
+    holds_w: Positive = Field(description="of a processor, for hours")
     height_mm: Positive | None = None
     radiator_mm: Positive | None = None
     stands_for: list[str] = Field(min_length=1, description="cooling of the catalog that simulates a tower with it")
@@ -123,7 +124,7 @@ class Accessory(Component):
 class Software(Component):
     """A licence of an operating system."""
 
-    memory_most_gib: Positive
+    memory_most_gib: Positive = Field(description="that it uses")
 
 
 class Service(Component):
@@ -142,7 +143,7 @@ class Furnished(Spec):
 class Clearance(Spec):
     """How much room a graphics card needs."""
 
-    length_mm: Positive
+    length_mm: Positive = Field(description="of the graphics card whose id the table has")
 
 
 KINDS: dict[str, type[Component]] = {
@@ -169,11 +170,28 @@ def components() -> Mapping[str, Component]:
     'Windows 10 Home licence'
     """
     found: dict[str, Component] = {}
-    for kind, sheet in KINDS.items():
-        document = read_toml(CATALOG / "components" / f"{kind}.toml")
-        for name, table in document.data.items():
-            found[name] = read_spec(sheet, table, document, [name])
+    for kind in KINDS:
+        found |= read_components(kind, CATALOG / "components" / f"{kind}.toml")
     return found
+
+
+def read_components(kind: str, path: Path) -> dict[str, Component]:
+    """Read one file of ``catalog/components``, or a file of that form.
+
+    Parameters
+    ----------
+    kind : str
+        What it holds: ``boards``, ``cases`` and so on, as `KINDS` has them.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        A key is unknown, missing or of the wrong type, or a number has no source; with file and line.
+    """
+    document = read_toml(path)
+    return {name: read_spec(KINDS[kind], table, document, [name]) for name, table in document.data.items()}
 
 
 def component(name: str) -> Component:

@@ -65,13 +65,13 @@ class DisassemblySheet(Spec):
     """The inside of one machine, or of several with the same body."""
 
     name: str
-    machines: list[str] = Field(min_length=1)
+    machines: list[str] = Field(min_length=1, description="ids of machines of the catalog")
     published_score: Annotated[int, Field(ge=0, le=10)] | None = Field(
         default=None, description="repairability as published, 10 is easiest"
     )
     published_of: str = Field(default="", description="the model that was scored")
     published_words: str = ""
-    parts: dict[str, Part] = Field(min_length=1)
+    parts: dict[str, Part] = Field(min_length=1, description="see the table of the parts")
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,18 @@ def read_inside(path: Path) -> Inside:
 @functools.cache
 def holds() -> Mapping[str, Hold]:
     """Return every kind of hold, by name."""
-    document = read_toml(CATALOG / "disassembly" / "holds.toml")
+    return read_holds(CATALOG / "disassembly" / "holds.toml")
+
+
+def read_holds(path: Path) -> dict[str, Hold]:
+    """Read a file of kinds of holds.
+
+    Raises
+    ------
+    InputError
+        It does not hold; with file and line.
+    """
+    document = read_toml(path)
     return {name: read_spec(Hold, table, document, (name,)) for name, table in document.data.items()}
 
 

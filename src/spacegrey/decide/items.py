@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from spacegrey.errors import InputError, unknown
 from spacegrey.machine.catalog import PART_KINDS, machine_ids, part_entries, read_machine
 from spacegrey.machine.selector import choose, parse_selector
+from spacegrey.machine.spec import PART_SLOTS
 from spacegrey.sourced import CATALOG, read_toml
 
 if TYPE_CHECKING:
@@ -154,6 +155,29 @@ def size_label(size: str | float) -> str:
     if abs(size / 2.0**power - 1.0) > NOMINAL:
         return f"{size:g}TB" if size >= 1.0 else f"{1000.0 * size:g}GB"
     return f"{2**power}TB" if power >= 0 else f"{2 ** (10 + power)}GB"
+
+
+def choice_item(file: MachineFile, slot: str, name: str) -> tuple[str, int]:
+    """Return the key of what a choice of an option buys, and how many of it.
+
+    A part of the catalog is bought alone; a part of the machine's own file, or a choice without one, as that choice.
+
+    Examples
+    --------
+    >>> choice_item(machine_file("pc-x299"), "memory", "64GB")
+    ('memory/ddr4-2666-udimm/16GB', 4)
+    >>> choice_item(machine_file("imac-pro"), "mount", "vesa")
+    ('imac-pro/mount/vesa', 1)
+    """
+    choice = file.options[slot].choices[name]
+    kind = PART_SLOTS.get(slot, "")
+    if choice.part is None or choice.part in file.parts.get(kind, {}):
+        return f"{own_id(file.id)}/{slot}/{name}", 1
+    if slot == "memory" and choice.gib_per_module:
+        return f"{kind}/{choice.part}/{size_label(f'{choice.gib_per_module:g}GB')}", choice.modules or 1
+    if slot == "storage" and choice.tb:
+        return f"{kind}/{choice.part}/{size_label(choice.tb)}", 1
+    return f"{kind}/{choice.part}", 1
 
 
 def machine_file(machine_id: str) -> MachineFile:

@@ -12,7 +12,7 @@ from spacegrey.decide.checks import Check, check, fits, peak_dc_w
 from spacegrey.decide.differences import Difference, differences
 from spacegrey.decide.offers import load_offers
 from spacegrey.decide.outcomes import outcomes
-from spacegrey.decide.quote import Line, Quote, quote
+from spacegrey.decide.quote import Line, Quote, line_of, quote
 from spacegrey.decide.search import SETTLED_BY_SPEED, Candidate, Market, candidates
 from spacegrey.decide.tipping import Tipping, tipping
 from spacegrey.decide.wants import Want, graphics_maker, wants, without
@@ -285,7 +285,7 @@ class Finder:
         for row, (one, made) in enumerate(zip(chosen, builds, strict=True), start=1):
             for_speed = frozenset(filter(_settled, self.left)) if one is fastest else frozenset[str]()
             load_w = peak_dc_w(made.machine, float(power[row])) if math.isfinite(power[row]) else None
-            lines = [_line(item, count, market) for item, count in made.items]
+            lines = [line_of(item, market.price(item), count) for item, count in made.items]
             speeds = {name: self._relative(one).get(name) for name in self.measured}
             given = {**one.given, **self._speed_given(one)}
             answers[id(one)] = Answer(
@@ -363,15 +363,6 @@ class Finder:
     def _speed_given(self, one: Candidate) -> dict[str, Given]:
         chip = (*one.given["cores"].by, *one.given["graphics-rate"].by)
         return {f"speed:{name}": Given(value, f"{value:.2f}x", chip) for name, value in self._relative(one).items()}
-
-
-def _line(item: str, count: int, market: Market) -> Line:
-    price = market.price(item)
-    values = [None if one is None else count * one for one in (price.value, price.low, price.high)]
-    words = price.offer.words if price.offer else ""
-    note = "; ".join(part for part in (price.basis, words) if part)
-    origin, day = (price.offer.origin, price.offer.date) if price.offer else ("", None)
-    return Line(f"{count} x {item}" if count > 1 else item, values[0], values[1], values[2], origin, day, note)
 
 
 def _configuration(one: Candidate) -> Configuration:

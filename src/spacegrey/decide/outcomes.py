@@ -12,7 +12,7 @@ from spacegrey.errors import Refusal
 from spacegrey.parts.cooling.laws import fan_noise_dba
 from spacegrey.simulation.batch import simulate_batch
 from spacegrey.simulation.lowering import lower
-from spacegrey.simulation.parameters import lane
+from spacegrey.simulation.parameters import lanes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +73,11 @@ def outcomes(machines: Sequence[Machine], workloads: Sequence[Workload]) -> Outc
     place: dict[Key, int] = {}
     jobs: list[tuple[Workload, Machine]] = []
     job_of = np.full(shape, -1, dtype=np.int64)
+    starts = np.ascontiguousarray(lanes(machines).T)
     for row, machine in enumerate(machines):
-        start = b""
+        start = starts[row].tobytes()
         for column, workload in enumerate(workloads):
             try:
-                start = start or lane(machine).tobytes()
                 key = column, machine.ambient_c, start, lower(workload, machine).tobytes()
             except Refusal as error:
                 refusal[row, column] = str(error)
@@ -135,14 +135,7 @@ def comparable_noise_dba(machine: Machine, rpm: float) -> float:
     Returns
     -------
     float
-        Level at `DISTANCE_M` in a room of `ROOM_DBA`. [dBA]
-
-    Notes
-    -----
-    L = L_fan + 20 lg(d_sheet / d), over the room by the sum of powers. Data sheets state noise at the distance and over
-    the floor of whoever measured it, 32 dBA in the review of the Mac Pro of 2013; a run keeps those, a choice must not.
-    The floor of a PC that is built from parts stays: it holds the fans of its card and its supply, which no law covers.
-    Status: as the noise of the machine; the distance law is that of a free field, reference.
+        As `comparable_level_dba` has it. [dBA]
 
     Examples
     --------
@@ -154,8 +147,46 @@ def comparable_noise_dba(machine: Machine, rpm: float) -> float:
     (18.0, 22.2)
     """
     fans = machine.cooling.fans
+    if not fans.count:
+        return ROOM_DBA
+    if not math.isfinite(rpm):
+        return math.nan
+    level_dba = fan_noise_dba(rpm, fans.noise_rpm, fans.noise_dba, fans.noise_exponent, fans.floor_dba)
+    return float(comparable_level_dba(machine, np.array(level_dba)))
+
+
+def comparable_level_dba(machine: Machine, level_dba: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return levels of a run as they are at the same distance and in the same room as any other machine's.
+
+    Parameters
+    ----------
+    machine : Machine
+        Whose levels they are.
+    level_dba : array
+        As a run has them: at the distance and over the floor of the machine's data sheet. [dBA]
+
+    Returns
+    -------
+    array
+        Levels at `DISTANCE_M` in a room of `ROOM_DBA`. [dBA]
+
+    Notes
+    -----
+    The floor is taken off as a power, the fans' rest grows by 20 lg(d_sheet / d), the room is added as a power. Data
+    sheets state noise at the distance and over the floor of whoever measured it, 32 dBA in the review of the Mac Pro of
+    2013; a run keeps those, a comparison must not. The floor of a PC that is built from parts stays: it holds the fans
+    of its card and its supply, which no law covers. Status: as the noise of the machine; the distance law is that of a
+    free field, reference.
+
+    Examples
+    --------
+    >>> from spacegrey.machine.assembly import machine
+    >>> old = machine("mac-pro-2013")  # measured at 0.457 m in a room of 32.2 dBA
+    >>> comparable_level_dba(old, np.array([32.2, 44.5])).round(1).tolist()
+    [18.0, 43.5]
+    """
+    fans = machine.cooling.fans
     floor_dba = ROOM_DBA if machine.spec.model or not fans.count else fans.floor_dba
-    if not math.isfinite(rpm) or not fans.count:
-        return floor_dba if not fans.count else math.nan
-    nearer_db = 20.0 * math.log10(fans.noise_distance_m / DISTANCE_M)
-    return float(fan_noise_dba(rpm, fans.noise_rpm, fans.noise_dba + nearer_db, fans.noise_exponent, floor_dba))
+    nearer = (fans.noise_distance_m / DISTANCE_M) ** 2
+    fans_alone = np.maximum(10.0 ** (level_dba / 10.0) - 10.0 ** (fans.floor_dba / 10.0), 0.0)
+    return 10.0 * np.log10(nearer * fans_alone + 10.0 ** (floor_dba / 10.0))

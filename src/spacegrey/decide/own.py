@@ -284,6 +284,8 @@ def _scenario(selector: str, use: Use, workload: Workload, terms: Terms, offers:
     notes = [note] if note else []
     if terms.applecare and not spec.model:
         notes.append("AppleCare+ is for Apple's machines")
+    if bill.conflict:
+        notes.append(f"its parts do not go together: {bill.conflict}")
     if spec.form in {"tower", "desktop"}:
         notes.append("a display is counted neither in price nor in energy")
     return Scenario(

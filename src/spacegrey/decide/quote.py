@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spacegrey.decide.availability import Availability, availability
 from spacegrey.decide.build import put_together
 from spacegrey.decide.components import component
-from spacegrey.decide.items import APPLECARE, COMPONENTS, canonical, machine_file, machine_key, own_id, size_label
+from spacegrey.decide.items import APPLECARE, COMPONENTS, canonical, choice_item, machine_file, machine_key, own_id
 from spacegrey.decide.offers import load_offers
 from spacegrey.decide.prices import NEW, Price, price_on
 from spacegrey.errors import InputError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from spacegrey.decide.offers import Offer, Offers
     from spacegrey.machine.assembly import Machine
     from spacegrey.machine.catalog import MachineFile
-    from spacegrey.machine.spec import Choice
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def quote(
         return price_on(item, state.day, offers, kinds=among, currency=currency, rebates=rebates, rates=rates)
 
     if not new:
-        lines = [_line(machine_key(file, chosen), asked(machine_key(file, chosen)))]
+        lines = [line_of(machine_key(file, chosen), asked(machine_key(file, chosen)))]
     elif whole:
         lines = _whole(file, chosen, offers, asked)
     else:
@@ -161,7 +160,7 @@ def quote(
     among = kinds if new else NEW
     if applecare:
         lines.append(_applecare(file, asked, among))
-    lines += [_line(item, asked(item, among)) for item in map(_component, extras)]
+    lines += [line_of(item, asked(item, among)) for item in map(_component, extras)]
     return replace(_sum(file, chosen, text, state, currency, lines), conflict=conflict)
 
 
@@ -196,7 +195,7 @@ def _whole(file: MachineFile, chosen: Mapping[str, str], offers: Offers, asked: 
         price = asked(base)
         if price.value is None and base != machine_id:
             continue
-        lines = [_line(base, price)]
+        lines = [line_of(base, price)]
         for slot, name in chosen.items():
             below = named.get(slot, file.options[slot].default)
             if name != below:
@@ -209,7 +208,7 @@ def _step(machine_id: str, slot: str, name: str, below: str, default: str, asked
     """Return the line of a choice: what it costs over the base's own choice."""
     item = f"{machine_id}/{slot}/{name}"
     nothing = Price(0.0, 0.0, 0.0, "", None, "comes with the base")
-    line = _line(item, nothing if name == default else asked(item))
+    line = line_of(item, nothing if name == default else asked(item))
     if below == default:
         return line
     under = asked(f"{machine_id}/{slot}/{below}")
@@ -229,24 +228,9 @@ def _parts(
     """Return the bill of a machine that is built from parts."""
     lines: list[Line] = []
     for slot, name in chosen.items():
-        choice = file.options[slot].choices[name]
-        if choice.part is None:
-            item, count = f"{own_id(file.id)}/{slot}/{name}", 1
-        else:
-            item, count = _part(file, slot, name, choice, choice.part)
-        lines.append(_line(item, asked(item), count))
-    return lines + [_line(item, asked(item)) for item in map(_component, components)]
-
-
-def _part(file: MachineFile, slot: str, name: str, choice: Choice, part: str) -> tuple[str, int]:
-    kind = PART_SLOTS[slot]
-    if part in file.parts.get(kind, {}):
-        return f"{own_id(file.id)}/{slot}/{name}", 1
-    if slot == "memory" and choice.gib_per_module:
-        return f"{kind}/{part}/{size_label(f'{choice.gib_per_module:g}GB')}", choice.modules or 1
-    if slot == "storage" and choice.tb:
-        return f"{kind}/{part}/{size_label(choice.tb)}", 1
-    return f"{kind}/{part}", 1
+        item, count = choice_item(file, slot, name)
+        lines.append(line_of(item, asked(item), count))
+    return lines + [line_of(item, asked(item)) for item in map(_component, components)]
 
 
 def _secondhand(
@@ -272,7 +256,7 @@ def _applecare(file: MachineFile, asked: Callable[..., Price], kinds: tuple[str,
     if not file.spec.model:
         raise InputError(f"{file.spec.name}: AppleCare+ is for Apple's machines")
     item = f"{APPLECARE}/{file.id}"
-    return _line(item, asked(item, kinds))
+    return line_of(item, asked(item, kinds))
 
 
 def _component(name: str) -> str:
@@ -280,7 +264,8 @@ def _component(name: str) -> str:
     return canonical(item)
 
 
-def _line(item: str, price: Price, count: int = 1) -> Line:
+def line_of(item: str, price: Price, count: int = 1) -> Line:
+    """Return the line of a bill for so many of a thing, at the price of one."""
     source, date = _origin(price.offer)
     words = price.offer.words if price.offer else ""
     note = "; ".join(part for part in (price.basis, words) if part)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spacegrey.decide.candidates import SLOTS
 from spacegrey.decide.limits import FEATURES
+from spacegrey.decide.money import money
 from spacegrey.decide.recommend import BEST_VALUE, CHEAPEST, FASTEST, STEP
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from spacegrey.decide.points import Point
     from spacegrey.decide.recommend import Answer, Relaxed
 
-SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 NOTHING = 0.01
 """A choice that makes less than 1 % of difference adds nothing."""
 SEVERAL = 3
@@ -26,18 +26,6 @@ _SEARCHED = {
     CHEAPEST: "the cheapest",
     BEST_VALUE: "the most speed for its price (no budget and no deadline were given)",
 }
-
-
-def money(value: float, currency: str) -> str:
-    """Return an amount as people write it.
-
-    Examples
-    --------
-    >>> money(4999.0, "USD"), money(5499.0, "EUR"), money(99.5, "CHF")
-    ('$4,999', '€5,499', '100 CHF')
-    """
-    sign = SIGNS.get(currency, "")
-    return f"{sign}{value:,.0f}" + ("" if sign else f" {currency}")
 
 
 def reasons(answer: Answer, currency: str) -> list[str]:
@@ -113,10 +101,10 @@ def no_fit(answer: Answer, currency: str) -> list[str]:
 def _relaxed(one: Relaxed, currency: str) -> str:
     by = abs(one.to - one.limit)
     way = "lower" if one.to < one.limit else "raise"
-    return (
-        f"{way} {one.constraint} by {_amount(by, one.unit)} to {_amount(one.to, one.unit)}: then "
-        f"{one.point.selector} fits ({money(one.point.price, currency)})"
-    )
+    change = f"{way} {one.constraint} by {_amount(by, one.unit)} to {_amount(one.to, one.unit)}"
+    if one.to == 0.0:
+        change = f"leave out {one.constraint}"
+    return f"{change}: then {one.point.selector} fits ({money(one.point.price, currency)})"
 
 
 def _kept(one: Constraint, best: Point, answer: Answer, currency: str) -> str:
@@ -181,7 +169,7 @@ def _faster(one: Point, than: Point) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    if unit in SIGNS or (unit.isupper() and len(unit) == 3):  # noqa: PLR2004 - a currency
+    if unit.isupper() and len(unit) == 3:  # noqa: PLR2004 - a currency
         return money(value, unit)
     return f"{value:.4g} {unit}".rstrip()
 

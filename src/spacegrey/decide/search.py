@@ -155,14 +155,18 @@ def candidates(
     """
     on, one = season(market.on), _Sorter(wanted, must, market)
     found: list[Candidate] = []
+    frames: dict[tuple[str, str], tuple[Key, Bid] | None] = {}
+    never = one.unmet(("one-body",), {})
     for platform in platforms(on):
         file = machine_file(platform)
-        cards = [graphics_bid(platform, name, maker) for name in sold(platform, "graphics", on)]
-        cards = [bid for bid in cards if market.sells(bid)]
+        bids = [graphics_bid(platform, name, maker) for name in sold(platform, "graphics", on)]
+        cards = [one.keyed(bid, GRAPHICS) for bid in bids if market.sells(bid)]
+        frames.clear()
         for processor in sold(platform, "processor", on):
             chip = processor_bid(platform, processor)
             if not market.sells(chip):
                 continue
+            keyed_chip = one.keyed(chip, ("cores", "threads"))
             part_id = str(file.options["processor"].choices[processor].part)
             for board_id, board in boards_for(part_id, on).items():
                 most = cast("Processor", part("processors", part_id)).capacity_memory_gib
@@ -174,16 +178,16 @@ def candidates(
                 if memory is None or storage is None or around is None:
                     continue
                 licence = one.best(licence_bids(memory[1].gives["memory"].value, on), ("licence", "macos"))
+                if licence is None:
+                    continue
                 for card in cards:
-                    frame = one.best(frame_bids(platform, board_id, card.choices["graphics"], on), ())
-                    if frame is None or licence is None:
-                        continue
-                    dimensions = [
-                        one.keyed(chip, ("cores", "threads")),
-                        one.keyed(card, ("graphics-rate", "graphics-memory", "graphics-maker")),
-                        memory, storage, frame, around, licence,
-                    ]  # fmt: skip
-                    found.append(_candidate(platform, dimensions, one.unmet(("one-body",), {})))
+                    place = board_id, card[1].choices["graphics"]
+                    if place not in frames:
+                        frames[place] = one.best(frame_bids(platform, *place, on), ())
+                    frame = frames[place]
+                    if frame is not None:
+                        dimensions = [keyed_chip, card, memory, storage, frame, around, licence]
+                        found.append(_candidate(platform, dimensions, never))
     return sorted(found, key=lambda candidate: candidate.key)
 
 
@@ -214,16 +218,26 @@ class _Sorter:
 
     def best(self, bids: Iterable[Bid], names: tuple[str, ...]) -> tuple[Key, Bid] | None:
         """Return the best bid of a dimension with its key; None where there is none."""
-        return min((self.keyed(bid, names) for bid in bids), key=lambda pair: pair[0], default=None)
+        found: tuple[Key, Bid] | None = None
+        for bid in bids:
+            short = self.unmet(names, bid.gives)
+            # What misses more is not better at any price, so it is not priced.
+            if found is None or short <= found[0][:2]:
+                key = (*short, *self.market.cost(bid.items))
+                if found is None or key < found[0]:
+                    found = key, bid
+        return found
 
     def _around(self, board_id: str) -> tuple[Key, Bid] | None:
         """Return cards, display, accessories and services for a board."""
         best: tuple[Key, Bid] | None = None
         for bid in card_bids(board_id, self.season):
-            first = self.keyed(bid, CARDS)
             missing = frozenset(name for name in DESK if name in self.wants and name not in bid.gives)
             second = self.desk(missing)
-            key = _sum((first[0], second[0]))
+            short = self.unmet(CARDS, bid.gives)
+            if best is not None and _sum(((*short, 0, 0.0), second[0]))[:2] > best[0][:2]:
+                continue
+            key = _sum(((*short, *self.market.cost(bid.items)), second[0]))
             if best is None or key < best[0]:
                 joined = Bid(
                     bid.items + second[1].items,
@@ -241,6 +255,7 @@ class _Sorter:
         return self._desk[missing]
 
 
+GRAPHICS = ("graphics-rate", "graphics-memory", "graphics-maker")
 CARDS = (
     "thunderbolt", "ethernet", "wifi", "usb-a", "display-pixels", "display-gamut", "display-nits", "display-bits",
 )  # fmt: skip

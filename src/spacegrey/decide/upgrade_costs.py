@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from spacegrey.decide.items import machine_file, own_id, size_label
+from spacegrey.decide.items import choice_item, machine_file
 from spacegrey.decide.prices import price_on
 from spacegrey.decide.quote import Quote, quote
 from spacegrey.decide.running import NOTHING, Band, dollar, running
-from spacegrey.machine.spec import PART_SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from spacegrey.decide.disassembly import Way
     from spacegrey.decide.offers import Offers
     from spacegrey.machine.assembly import Machine
-    from spacegrey.machine.spec import Choice
 
 HORIZON_YEARS = 8
 """How far after the purchase an upgrade is looked at. [year]"""
@@ -185,20 +183,11 @@ def _difference(now: Quote, then: Quote) -> float | None:
 
 
 def _item(built: Machine, slot: str, choice: str) -> tuple[str, int]:
-    """Return the part that an upgrade needs, and how many of it."""
+    """Return the part that an upgrade needs, and how many of it: modules that are there already stay."""
     file = machine_file(built.id)
-    target: Choice = file.options[slot].choices[choice]
-    part, kind = cast("str", target.part), PART_SLOTS[slot]
-    if part in file.parts.get(kind, {}):
-        return f"{own_id(file.id)}/{slot}/{choice}", 1
-    if slot == "memory":
-        mine = file.options[slot].choices[built.chosen[slot]]
-        same = mine.part == target.part and mine.gib_per_module == target.gib_per_module
-        count = (target.modules or 1) - (mine.modules or 0 if same else 0)
-        return f"{kind}/{part}/{size_label(f'{target.gib_per_module:g}GB')}", count
-    if slot == "storage":
-        return f"{kind}/{part}/{size_label(cast('float', target.tb))}", 1
-    return f"{kind}/{part}", 1
+    item, count = choice_item(file, slot, choice)
+    mine, there = choice_item(file, slot, built.chosen[slot])
+    return item, count - there if slot == "memory" and mine == item else count
 
 
 def _times(count: int, item: str) -> str:

@@ -35,7 +35,7 @@ def as_json(bill: Quote, asked: dt.date | None) -> dict[str, Any]:
         "available": bill.available,
         "availability": bill.availability,
         "conflict": bill.conflict,
-        "lines": [_line(line) for line in bill.lines],
+        "lines": [line_json(line) for line in bill.lines],
     }
 
 
@@ -113,7 +113,8 @@ def _decline(one: Decline) -> dict[str, Any]:
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def line_json(line: Line) -> dict[str, Any]:
+    """Return a line of a bill as every `--json` prints it."""
     entry = sources().get(line.source, {})
     return {
         "item": line.item,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spacegrey.decide.components import component
+from spacegrey.interfaces.bill import line_json
 from spacegrey.interfaces.table_file import Sheet, sheet
 from spacegrey.machine.catalog import part
-from spacegrey.sourced import sources
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from spacegrey.decide.differences import Difference
     from spacegrey.decide.match import Answer, Match
-    from spacegrey.decide.quote import Line
     from spacegrey.decide.tipping import Tipping
 
 WAYS = ("same specification", "same price")
@@ -122,27 +121,13 @@ def _answer(one: Answer | None) -> dict[str, Any] | None:
         "high": one.high,
         "complete": one.complete,
         "by_group": one.by_group,
-        "lines": [_line(line) for line in one.lines],
+        "lines": [line_json(line) for line in one.lines],
         "differences": [_difference(gap) for gap in one.differences],
         "checks": [{"name": done.name, "verdict": done.verdict, "words": done.words} for done in one.checks],
         "speed": [{"workload": name, "relative_speed": value} for name, value in one.speed.items()],
         "overall_relative_speed": one.overall_speed,
         "peak_dc_w": one.peak_dc_w,
         "peak_noise_dba": one.peak_noise_dba,
-    }
-
-
-def _line(line: Line) -> dict[str, Any]:
-    entry = sources().get(line.source, {})
-    return {
-        "item": line.item,
-        "price": line.price,
-        "low": line.low,
-        "high": line.high,
-        "source": line.source,
-        "source_title": entry.get("title"),
-        "date": line.date.isoformat() if line.date else None,
-        "note": line.note,
     }
 
 

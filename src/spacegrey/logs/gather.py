@@ -43,13 +43,14 @@ class Gatherer:
         self.values: dict[str, array[float]] = {}
         self.rule_of: dict[str, int | None] = {}
         self.warnings: list[str] = []
+        self.machine = ""
 
     def wants(self, name: str) -> bool:
         """Tell whether a rule names a column; a column that none does is noted."""
         if name not in self.rule_of:
             if len(self.rule_of) >= MOST_NAMES:
                 raise InputError(f"{self.path}: more than {MOST_NAMES} columns")
-            base = name.split(TWICE + TWICE)[0]
+            base = name.split(TWICE + TWICE, maxsplit=1)[0]
             self.rule_of[name] = next((place for place, rule in enumerate(self.rules) if rule.fits(base)), None)
         return self.rule_of[name] is not None
 
@@ -92,10 +93,10 @@ class Gatherer:
         what = FORMATS[self.format]
         if rows == 0:
             raise InputError(f"{self.path}: no rows ({what})")
-        time = np.array(self.times)
+        time = np.array(self.times, dtype=np.float64)
         timed = bool(np.isfinite(time).any())
         if not timed:
-            time = np.arange(rows) * (period_s or 1.0)
+            time = np.arange(rows, dtype=np.float64) * (period_s or 1.0)
             if period_s is None:
                 self.warn("no time stamps: rows are counted as seconds; give the time between rows with --period")
         elif period_s is not None:
@@ -122,7 +123,7 @@ class Gatherer:
         unused = tuple(name.replace(TWICE + TWICE, " no. ") for name in self.rule_of if name not in used)
         return Log(
             str(self.path), self.format, {"time_s": time, **columns}, tuple(found), unused, tuple(self.warnings),
-            timed or period_s is not None,
+            timed or period_s is not None, self.machine,
         )  # fmt: skip
 
     def _rising(self, time: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -155,16 +156,19 @@ class Gatherer:
                 continue
             sheet = quantities()[rule.quantity]
             live: dict[str, NDArray[np.float64]] = {}
+            outside: dict[str, list[str]] = {}
             for name, values in raw.items():
                 if self.rule_of[name] == place:
                     seen = _in_units(rule, values, time)
                     inside = (seen > sheet.low) & (seen <= sheet.high)
                     out = int((np.isfinite(seen) & ~inside).sum())
                     if out:
-                        share = "always" if not inside.any() else f"in {out} rows"
-                        self.warn(f"{_shown(name)} is {share} outside what {rule.quantity} can be: left out there")
+                        outside.setdefault("always" if not inside.any() else f"in {out} rows", []).append(_shown(name))
                     if inside.any():
                         live[name] = np.where(inside, seen, NAN)
+            for share, names in outside.items():
+                others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                self.warn(f"{names[0]}{others}: {share} outside what {rule.quantity} can be: left out there")
             if not live:
                 continue
             if rule.take == "first" and len(live) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from spacegrey.logs.names import quantities
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 GAP_STEPS = 5.0
@@ -61,6 +62,8 @@ class Log:
         What was wrong with the file, and what was done about it.
     timed : bool
         Whether the file tells when each row was taken; if not, ``time_s`` counts rows.
+    machine : str
+        The maker's model identifier, where the file names it.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Log:
     unused: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     timed: bool = True
+    machine: str = ""
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         """Return a column."""
@@ -110,10 +114,36 @@ class Log:
         import pyarrow as pa
 
         known = quantities()
-        fields: list[pa.Field[pa.Float64Type]] = []
+        fields: list[Any] = []
         for name in self.columns:
             about = known.get(name)
             unit, meaning = (about.unit, about.meaning) if about else ("s", "time from the first row")
             fields.append(pa.field(name, pa.float64(), metadata={"unit": unit, "meaning": meaning}))
         arrays = [pa.array(values, from_pandas=True) for values in self.columns.values()]
         return pa.table(arrays, schema=pa.schema(fields))
+
+    def plot(self) -> Figure:
+        """Return the log drawn over time, one panel for each unit.
+
+        Raises
+        ------
+        InputError
+            Matplotlib is not installed.
+        """
+        from spacegrey.logs.drawing import draw
+
+        return draw(self)
+
+    def _repr_html_(self) -> str:
+        """Return what was found as a table, for a notebook."""
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{one.quantity}</td><td>{one.rows}</td><td>{np.nanmin(self[one.quantity]):.4g}</td>"
+            f"<td>{np.nanmax(self[one.quantity]):.4g}</td><td>{escape(', '.join(one.sources))}</td></tr>"
+            for one in self.found
+        )
+        return (
+            f"<p>{escape(self.name)}: {escape(self.format)}, {len(self)} rows over {self.duration_s:.0f} s</p><table>"
+            f"<tr><th>quantity</th><th>rows</th><th>least</th><th>most</th><th>from</th></tr>{rows}</table>"
+        )

@@ -1,4 +1,4 @@
-"""Which column of which tool is which quantity: the rules of ``catalog/logs/names.toml``, and a user's own before them."""
+"""Which column of which tool is which quantity: rules of ``catalog/logs/names.toml``, a user's own before them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,6 @@ def quantities() -> Mapping[str, Quantity]:
     return {name: read_settings(Quantity, one, document, ["quantities", name]) for name, one in table.items()}
 
 
-@functools.cache
 def rules(format_: str, own: Path | None = None) -> tuple[Rule, ...]:
     """Return the rules of a format, the first of which wins; a user's own come before the catalog's.
 
@@ -101,20 +100,26 @@ def rules(format_: str, own: Path | None = None) -> tuple[Rule, ...]:
     >>> next(rule.quantity for rule in rules("turbostat") if rule.fits("PkgTmp"))
     'cpu_temp_c'
     """
+    every = (*(_read(own) if own else ()), *_catalog())
+    return tuple(rule for rule in every if rule.format == format_)
+
+
+@functools.cache
+def _catalog() -> tuple[Rule, ...]:
+    return _read(FILE)
+
+
+def _read(path: Path) -> tuple[Rule, ...]:
+    document = read_toml(path)
+    tables = document.data.get("rule", [])
+    if not isinstance(tables, list):
+        raise InputError(f"{document.place(['rule'])}: rules are written as [[rule]] tables")
     found: list[Rule] = []
-    for path in (own, FILE):
-        if path is None:
-            continue
-        document = read_toml(path)
-        tables = document.data.get("rule", [])
-        if not isinstance(tables, list):
-            raise InputError(f"{document.place(['rule'])}: rules are written as [[rule]] tables")
-        for number, table in enumerate(cast("list[object]", tables)):
-            rule = read_settings(Rule, table, document, ["rule", number])
-            if rule.format not in FORMATS:
-                raise unknown("format", rule.format, FORMATS, document.place(["rule", number, "format"]))
-            if rule.quantity not in quantities():
-                raise unknown("quantity", rule.quantity, quantities(), document.place(["rule", number, "quantity"]))
-            if rule.format == format_:
-                found.append(rule)
+    for number, table in enumerate(cast("list[object]", tables)):
+        rule = read_settings(Rule, table, document, ["rule", number])
+        if rule.format not in FORMATS:
+            raise unknown("format", rule.format, FORMATS, document.place(["rule", number, "format"]))
+        if rule.quantity not in quantities():
+            raise unknown("quantity", rule.quantity, quantities(), document.place(["rule", number, "quantity"]))
+        found.append(rule)
     return tuple(found)

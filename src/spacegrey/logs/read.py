@@ -6,7 +6,7 @@ import json
 import re
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, unknown
 from spacegrey.logs import reports, samples, tables
@@ -93,7 +93,7 @@ def read_log(
     return found.log(period_s=period_s)
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path) -> str:  # noqa: C901, PLR0911 - one line for each tool
     """Return which tool wrote a file: a key of ``names.FORMATS``.
 
     Raises
@@ -160,7 +160,7 @@ def _own(found: Gatherer, path: Path) -> None:
         from spacegrey.logs.text import whole
 
         try:
-            kept = cast("Any", json.loads(whole(path)))
+            kept: Any = json.loads(whole(path))
             columns = {str(name): list(values) for name, values in kept["trace"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(f"{path}: not a trace that spacegrey exported") from None

@@ -44,6 +44,8 @@ def powermetrics(found: Gatherer, lines: Iterator[str]) -> None:
             if stamp != stamp:  # noqa: PLR0124 - NaN
                 time_s = ahead if ahead == ahead else elapsed  # noqa: PLR0124
             continue
+        if not waiting and line.startswith("Machine model:"):
+            found.machine = line.partition(":")[2].strip()[:80]
         pair = _PAIR.match(line.strip()) if waiting else None
         if not pair:
             continue
@@ -78,7 +80,7 @@ def powermetrics_plist(found: Gatherer, path: Path) -> None:
     time_s, broken = NAN, 0
     for piece in _pieces(path):
         try:
-            sample = cast("Any", plistlib.loads(piece, fmt=plistlib.FMT_XML))
+            sample: Any = plistlib.loads(piece, fmt=plistlib.FMT_XML)
         except (plistlib.InvalidFileException, ExpatError, ValueError, KeyError, TypeError, AttributeError, IndexError,
                 OverflowError, RecursionError):  # fmt: skip
             broken += 1
@@ -95,6 +97,7 @@ def powermetrics_plist(found: Gatherer, path: Path) -> None:
         time_s = ahead if abs(stamp_s - ahead) <= _STAMP_APART_S else stamp_s
         if time_s != time_s:  # noqa: PLR0124 - NaN
             time_s = ahead if ahead == ahead else elapsed_s  # noqa: PLR0124
+        found.machine = str(table.get("hw_model", found.machine))[:80]
         found.row(time_s, flattened(table))
     if broken:
         found.warn(f"{broken} sample{'s are' if broken > 1 else ' is'} cut short or broken and left out")
@@ -150,17 +153,13 @@ def _labelled(place: int, item: object) -> tuple[str, object]:
             return row[0] or str(place), row[1]
     if isinstance(item, dict):
         fields = cast("dict[str, object]", item)
-        label = fields.get("label", fields.get("name"))
-        if "label" in fields and "current" in fields:
-            return str(label) or str(place), fields["current"]
-        if isinstance(label, str) and label:
-            return label, item
-        if "cpu" in fields:
-            return str(fields["cpu"]), item
-    return str(place), item
+        label = fields.get("label", fields.get("name", fields.get("cpu", place)))
+        named = str(label) or str(place)
+        return named, fields["current"] if "label" in fields and "current" in fields else cast("object", fields)
+    return str(place), cast("object", item)
 
 
-def sensors(found: Gatherer, lines: Iterator[str]) -> None:
+def sensors(found: Gatherer, lines: Iterator[str]) -> None:  # noqa: C901 - a line is one of seven kinds
     """Read `sensors`, run again and again into one file: the first chip standing there again is the next sample."""
     chip, seen = "", set[str]()
     values: dict[str, float] = {}
@@ -175,7 +174,7 @@ def sensors(found: Gatherer, lines: Iterator[str]) -> None:
         if moment == moment:  # noqa: PLR0124 - not NaN
             if values:
                 found.row(stamp, values)
-                values, seen = {}, set()
+                values, seen = {}, set[str]()
             stamp = moment
             continue
         if text.startswith("Adapter:"):
@@ -184,7 +183,7 @@ def sensors(found: Gatherer, lines: Iterator[str]) -> None:
             chip, blank = text.strip(), False
             if chip in seen:
                 found.row(stamp, values)
-                values, seen, stamp = {}, set(), NAN
+                values, seen, stamp = {}, set[str](), NAN
             seen.add(chip)
             continue
         blank = False
@@ -214,7 +213,8 @@ def sensors_json(found: Gatherer, path: Path) -> None:
     """Read `sensors -j`, run again and again into one file, perhaps with a key ``time`` beside the chips."""
     for sample in objects(path, found):
         time_s = time_of(sample)
-        found.row(time_s, flattened({key: value for key, value in sample.items() if isinstance(value, dict)}))
+        chips: dict[str, Any] = {key: value for key, value in sample.items() if isinstance(value, dict)}
+        found.row(time_s, flattened(chips))
 
 
 def time_of(sample: dict[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Logs that are tables with a head: HWiNFO, Power Gadget, Libre- and OpenHardwareMonitor, EnergiBridge, turbostat, ours."""
+"""Logs that are tables: HWiNFO, Power Gadget, Libre- and OpenHardwareMonitor, EnergiBridge, turbostat, ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY_S = 86400.0
 
 def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
     """Read HWiNFO's CSV: Latin-1, names that repeat, and at the end the head again and a row of devices."""
-    head, sign = _head(found, lines)
+    head, sign = _head(lines)
     days = Days()
 
     def clock(fields: list[str]) -> float:
@@ -32,7 +32,7 @@ def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
 
 def power_gadget(found: Gatherer, lines: Iterator[str]) -> None:
     """Read Intel Power Gadget's CSV: fields padded, on a Mac quoted, and a summary after an empty line."""
-    head, sign = _head(found, lines)
+    head, sign = _head(lines)
     elapsed = next((place for place, name in enumerate(head) if name.startswith("Elapsed Time")), None)
     days = Days()
 
@@ -50,8 +50,8 @@ def power_gadget(found: Gatherer, lines: Iterator[str]) -> None:
 
 def hardware_monitor(found: Gatherer, lines: Iterator[str]) -> None:
     """Read Libre- or OpenHardwareMonitor's CSV: a line of identifiers, a line of names, then rows."""
-    idents, sign = _head(found, lines)
-    names = next(_split(lines, sign), [])
+    idents, sign = _head(lines)
+    names = next(_split(lines, sign), list[str]())
     if not names or names[0].strip().lower() != "time":
         raise InputError(f"{found.path}:2: the line with the names of the sensors is missing")
     if len(names) != len(idents):
@@ -78,14 +78,14 @@ def _joined(idents: list[str], names: list[str]) -> list[str]:
 
 def energibridge(found: Gatherer, lines: Iterator[str]) -> None:
     """Read EnergiBridge's CSV: milliseconds since 1970."""
-    head, sign = _head(found, lines)
+    head, sign = _head(lines)
     place = head.index("Time")
     _rows(found, head, _split(lines, sign), lambda fields: number(fields[place]) * 1e-3)
 
 
 def own_csv(found: Gatherer, lines: Iterator[str]) -> None:
     """Read what `spacegrey export --to csv` wrote."""
-    head, sign = _head(found, lines)
+    head, sign = _head(lines)
     place = head.index("time_s")
     _rows(found, head, _split(lines, sign), lambda fields: number(fields[place]))
 
@@ -119,17 +119,17 @@ def is_turbostat_head(fields: list[str]) -> bool:
     return "Avg_MHz" in fields or "Bzy_MHz" in fields or {"PkgWatt", "PkgTmp"} <= set(fields)
 
 
-def _head(found: Gatherer, lines: Iterator[str]) -> tuple[list[str], str]:
+def _head(lines: Iterator[str]) -> tuple[list[str], str]:
     """Return the names of the first line that is not empty, and the sign between them."""
     line = next((one for one in lines if one.strip()), "")
     sign = max((",", ";", "\t"), key=line.count)
-    return [name.strip() for name in next(csv.reader([line], delimiter=sign, strict=False), [])], sign
+    return [name.strip() for name in next(csv.reader([line], delimiter=sign, strict=False), list[str]())], sign
 
 
 def _split(lines: Iterator[str], sign: str) -> Iterator[list[str]]:
     for line in lines:
         try:
-            yield next(csv.reader([line], delimiter=sign), [])
+            yield next(csv.reader([line], delimiter=sign), list[str]())
         except csv.Error:
             yield []
 
@@ -179,5 +179,4 @@ def _wanted(found: Gatherer, head: list[str]) -> list[tuple[int, str]]:
 
 
 def _is_head(fields: list[str], head: list[str]) -> bool:
-    named = [text.strip() for text in fields[:8]]
-    return sum(one == other for one, other in zip(named, head, strict=False) if other) > len(named) // 2
+    return bool(head[0]) and fields[0].strip() == head[0]

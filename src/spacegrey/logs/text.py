@@ -82,7 +82,9 @@ def whole(path: Path) -> str:
     encoding = encoding_of(path)
     size = path.stat().st_size
     if size > MOST_DOCUMENT:
-        raise InputError(f"{path}: {size:,} bytes; such a file is read whole, up to {MOST_DOCUMENT:,}: cut it into parts")
+        raise InputError(
+            f"{path}: {size:,} bytes; such a file is read whole, up to {MOST_DOCUMENT:,}: cut it into parts"
+        )
     return path.read_text(encoding=encoding, errors="replace")
 
 

@@ -22,7 +22,30 @@ if TYPE_CHECKING:
 
 
 LEAST_V = 0.45
-"""Logic of these processors does not switch below. [V] Assumed: the lowest voltage that data sheets of the kind state."""
+"""Logic of these processors does not switch below. [V] Assumed: the least that data sheets of the kind state."""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A device of a plan that carries bytes, at what it gets under everything else of the plan.
+
+    Attributes
+    ----------
+    name : str
+        In the plan.
+    read_gb_s, write_gb_s : float
+        Payload in each direction. [GB/s]
+    cycles_per_byte : float
+        What its bytes cost the processor: those of a network; 0 for a drive.
+    wireless : bool
+        Its bytes go through the air.
+    """
+
+    name: str
+    read_gb_s: float
+    write_gb_s: float
+    cycles_per_byte: float = 0.0
+    wireless: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,22 +57,22 @@ class External:
     plan : str
         Name of the plan that they come from.
     storage, network : str or None
-        The device, by its name in the plan; None: the machine's own.
-    read_gb_s, write_gb_s : float
-        What the storage device gets under everything else of the plan. [GB/s]
-    network_gbit_s : float
-        What the network gets, payload. [Gbit/s]
+        The device that bytes go to where a phase names none, by its name in the plan; None: the machine's own.
+    devices : tuple of Attached
+        All that carry bytes.
     power_w : float
         What all devices of the plan take from the ports. [W]
     """
 
     plan: str
     storage: str | None = None
-    read_gb_s: float = 0.0
-    write_gb_s: float = 0.0
     network: str | None = None
-    network_gbit_s: float = 0.0
+    devices: tuple[Attached, ...] = ()
     power_w: float = 0.0
+
+    def device(self, name: str | None) -> Attached | None:
+        """Return a device by its name; None where there is none of that name."""
+        return next((one for one in self.devices if one.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -91,6 +114,24 @@ class Machine:
         """Room temperature of a run. [degC]"""
         wanted = self.environment.ambient_c
         return self.spec.ambient_c if wanted is None else wanted
+
+    def _repr_html_(self) -> str:
+        """Return its parts as a table, for a notebook."""
+        from html import escape
+
+        chip, card, drive = self.processor, self.graphics, self.storage
+        facts = {
+            "selector": self.selector,
+            "processor": f"{chip.name}: {chip.cores} cores, {chip.threads} threads",
+            "memory": f"{self.memory_gib:g} GiB {self.memory.kind}",
+            "graphics": f"{card.name}: {card.memory_gib:g} GiB",
+            "storage": f"{drive.name}, {self.storage_tb:g} TB",
+            "cooling": self.cooling.name,
+            "room": f"{self.ambient_c:g} °C",
+            "model": self.spec.status,
+        }
+        rows = "".join(f"<tr><th>{name}</th><td>{escape(fact)}</td></tr>" for name, fact in facts.items())
+        return f"<p><b>{escape(self.spec.name)}</b></p><table>{rows}</table>"
 
 
 def machine(selector: str | Selector) -> Machine:
@@ -200,8 +241,8 @@ def _check_voltage(built: Machine, undervolt_mv: float, place: str) -> None:
     if undervolt_mv > 1e3 * (lowest_v - LEAST_V):
         most = max(0.0, 1e3 * (lowest_v - LEAST_V))
         raise InputError(
-            f"{place}: undervolt={undervolt_mv:g}mV leaves {built.processor.name} less than {LEAST_V:g} V at its lowest "
-            f"clock: at most {most:.0f} mV"
+            f"{place}: undervolt={undervolt_mv:g}mV leaves {built.processor.name} less than {LEAST_V:g} V at its "
+            f"lowest clock: at most {most:.0f} mV"
         )
 
 

@@ -161,9 +161,7 @@ def parse_what_if(key: str, text: str, place: str) -> float:
     >>> parse_what_if("ambient", "95F", "ambient"), parse_what_if("fan", "max", "fan")
     (35.0, inf)
     """
-    value = (
-        float("inf") if (key, text) == ("fan", "max") else parse_quantity(text, KINDS.get(key, "share"), place)
-    )
+    value = float("inf") if (key, text) == ("fan", "max") else parse_quantity(text, KINDS.get(key, "share"), place)
     low, high, unit = RANGES[key]
     if not low <= value <= high and value != float("inf"):
         raise InputError(f"{place}={text} is outside {low} to {high}{unit}")

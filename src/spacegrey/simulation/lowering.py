@@ -14,6 +14,7 @@ import numpy as np
 
 from spacegrey.errors import Refusal
 from spacegrey.parts.memory.laws import loaded_latency_ns, paged_gb, peak_bandwidth_gb_s, reachable_bandwidth_gb_s
+from spacegrey.parts.network.spec import Stack, sheet
 from spacegrey.parts.processor.laws import miss_ratio, turbo_bin_ghz, usl_speedup
 from spacegrey.parts.storage.laws import random_rate_gb_s, sequential_rate_gb_s
 from spacegrey.simulation.kernel import layout as at
@@ -21,9 +22,9 @@ from spacegrey.simulation.kernel import layout as at
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spacegrey.machine.assembly import Machine
+    from spacegrey.machine.assembly import Attached, Machine
     from spacegrey.workload.library import Workload
-    from spacegrey.workload.spec import NetworkDemand, Phase, ProcessorDemand
+    from spacegrey.workload.spec import NetworkDemand, Phase, ProcessorDemand, StorageDemand
 
 REFERENCE_CACHE_MIB = 2.0
 """Cache per thread that a workload's misses and traffic are stated for. [MiB]"""
@@ -183,7 +184,7 @@ def _processor(q: NDArray[np.float64], phase: Phase, machine: Machine, frames: f
     demand, chip, core = phase.processor, machine.processor, machine.microarchitecture
     team = workers(demand, machine)
     serial_ghz, parallel_ghz = licence_ghz(demand, machine, 1), licence_ghz(demand, machine, team.active)
-    software_gop = _software_media_gop(phase, machine)
+    software_gop = _software_media_gop(phase, machine) + _transport_gop(phase, machine)
     gcycles = frames * (
         (demand.integer_gop + software_gop) / core.rate_integer
         + demand.float_gop / core.rate_float
@@ -272,33 +273,76 @@ def storage_rates_gb_s(machine: Machine) -> tuple[float, float]:
 
 
 def _network_gbit_s(demand: NetworkDemand, machine: Machine) -> float:
-    external = machine.external
-    if external and external.network and demand.link == "ethernet":
-        return min(external.network_gbit_s, demand.partner_gbit_s * ETHERNET_GOODPUT)
+    network = _network(demand, machine)
+    if network:
+        return min(network.read_gb_s * 8.0, demand.partner_gbit_s * ETHERNET_GOODPUT)
     ports = machine.spec.ports
     offers = ports.ethernet_gbit_s if demand.link == "ethernet" else [ports.wifi_gbit_s]
     return min(max(offers, default=0.0), demand.partner_gbit_s) * ETHERNET_GOODPUT
 
 
+def _network(demand: NetworkDemand, machine: Machine) -> Attached | None:
+    """Return the plan's network that a demand goes over; None: the machine's own port."""
+    external = machine.external
+    network = external.device(external.network) if external else None
+    # Who asks for the air is not given a wire; who asks for the wire takes what the plan has.
+    return network if network and (network.wireless or demand.link == "ethernet") else None
+
+
+def _transport_gop(phase: Phase, machine: Machine) -> float:
+    """Return what TCP costs the processor for the bytes of a phase. [10^9 operations]
+
+    Measured in cycles for a byte on a core of the reference design, which does one operation in each.
+    """
+    gop = 0.0
+    if phase.network:
+        network = _network(phase.network, machine)
+        usual = sheet(Stack, "tcp", "network stack").cycles_per_byte(1500)
+        gop += phase.network.gb * (network.cycles_per_byte if network else usual)
+    demand = phase.storage
+    source, target = (_drive(machine, name, phase) for name in (demand.read_from, demand.write_to))
+    random_gb = demand.random_reads * demand.block_kib * 1024.0 / 1e9
+    gop += (demand.read_gb + random_gb) * source.cycles_per_byte if source else 0.0
+    return gop + (demand.write_gb * target.cycles_per_byte if target else 0.0)
+
+
+def _drive(machine: Machine, name: str | None, phase: Phase) -> Attached | None:
+    """Return the plan's device that a phase names, or else the plan's storage; None: the machine's own drive."""
+    external = machine.external
+    found = external.device(name or external.storage) if external else None
+    if name is not None and found is None:
+        known = ", ".join(one.name for one in external.devices) if external else ""
+        has = f"plan {external.plan!r} has: {known or 'none'}" if external else "nothing is plugged in: name a plan"
+        raise Refusal(f"phase {phase.name!r} needs a storage device {name!r}; {has}")
+    return found
+
+
 def _storage_s(phase: Phase, machine: Machine) -> float:
-    demand, drive, external = phase.storage, machine.storage, machine.external
-    if external and external.storage:
-        read, write = external.read_gb_s, external.write_gb_s
-        seconds = _seconds(demand.read_gb, read) + _seconds(demand.write_gb, write)
-        if demand.random_reads:
-            # A device at a port answers no sooner than the machine's own drive; its queue is the same.
-            rate = random_rate_gb_s(drive.latency_us, demand.queue_depth, demand.block_kib, read) if read else 0.0
-            seconds += _seconds(demand.random_reads * demand.block_kib * 1024.0 / 1e9, rate)
-        return seconds
-    read, write = storage_rates_gb_s(machine)
+    demand = phase.storage
+    source, target = (_drive(machine, name, phase) for name in (demand.read_from, demand.write_to))
+    read_s, write_s = _read_s(demand, machine, source), _write_s(demand, machine, target)
+    return read_s + write_s if source == target else max(read_s, write_s)
+
+
+def _read_s(demand: StorageDemand, machine: Machine, source: Attached | None) -> float:
+    drive = machine.storage
+    read = source.read_gb_s if source else storage_rates_gb_s(machine)[0]
+    seconds = _seconds(demand.read_gb, read)
+    if demand.random_reads:
+        # A device at a port answers no sooner than the machine's own drive; its queue is the same.
+        rate = random_rate_gb_s(drive.latency_us, demand.queue_depth, demand.block_kib, read) if read else 0.0
+        seconds += _seconds(demand.random_reads * demand.block_kib * 1024.0 / 1e9, rate)
+    return seconds
+
+
+def _write_s(demand: StorageDemand, machine: Machine, target: Attached | None) -> float:
+    if target:
+        return _seconds(demand.write_gb, target.write_gb_s)
+    drive, write = machine.storage, storage_rates_gb_s(machine)[1]
     cached = (
         min(demand.write_gb, drive.cache_share * machine.storage_tb * 1e3) if drive.cache_share else demand.write_gb
     )
-    seconds = demand.read_gb / read + cached / write + (demand.write_gb - cached) / (write * drive.folded_write_ratio)
-    if demand.random_reads:
-        rate = random_rate_gb_s(drive.latency_us, demand.queue_depth, demand.block_kib, read)
-        seconds += demand.random_reads * demand.block_kib * 1024.0 / 1e9 / rate
-    return seconds
+    return cached / write + (demand.write_gb - cached) / (write * drive.folded_write_ratio)
 
 
 def _seconds(amount: float, rate: float) -> float:

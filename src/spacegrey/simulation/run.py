@@ -21,6 +21,7 @@ from spacegrey.simulation.verdict import verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
@@ -101,6 +102,44 @@ class Run:
     status: str
     energy_balance_error: float
     trace: Trace
+
+    def plot(self, *names: str) -> Figure:
+        """Return the run drawn over time, one panel for each unit.
+
+        Parameters
+        ----------
+        *names : str
+            Columns of the trace; the usual ones if none is named.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it; ``savefig`` writes it.
+
+        Raises
+        ------
+        InputError
+            A column is unknown, or matplotlib is not installed.
+        """
+        from spacegrey.simulation.drawing import draw
+
+        return draw(self.trace, f"{self.workload.name} on {self.machine.spec.name}", names)
+
+    def _repr_html_(self) -> str:
+        """Return the answers as a table, for a notebook."""
+        from html import escape
+
+        score = f"{self.score.value:.5g} {self.score.unit}, " if self.score else ""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{one.min:.4g}</td><td>{one.mean:.4g}</td><td>{one.max:.4g}</td>"
+            f"<td>{one.end:.4g}</td></tr>"
+            for name, one in self.summary.items()
+        )
+        return (
+            f"<p><b>{escape(self.workload.name)}</b> on {escape(self.machine.name)}: {escape(score)}"
+            f"{self.duration_s:.1f} s, {self.energy_wh:.3g} Wh</p><p>{escape(self.verdict)}</p><table><tr><th></th>"
+            f"<th>least</th><th>mean</th><th>most</th><th>end</th></tr>{rows}</table>"
+        )
 
 
 def simulate(workload: Workload, machine: Machine, progress: Callable[[float, float], None] | None = None) -> Run:

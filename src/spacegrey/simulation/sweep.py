@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from spacegrey.errors import InputError
+from spacegrey.connections.plan import read_plan
+from spacegrey.connections.planner import drive_rates_gbps
+from spacegrey.connections.plugged import external, fitting
+from spacegrey.errors import InputError, Refusal
 from spacegrey.machine.assembly import in_environment, machine
 from spacegrey.machine.selector import Environment
 from spacegrey.simulation.named import SHEETS, Disagreement, value_of, with_values
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from spacegrey.machine.assembly import Machine
+    from spacegrey.machine.assembly import External, Machine
     from spacegrey.simulation.named import Value
     from spacegrey.simulation.sweep_file import Axis, Draw, Level, Question
     from spacegrey.workload.library import Workload
@@ -123,6 +126,8 @@ def plan(question: Question) -> Plan:
     ------
     InputError
         A machine, a workload or a parameter is unknown.
+    Refusal
+        What is plugged in does not fit a machine that the file names without a star.
     """
     machines, left_out = _machines(question)
     place = question.document.place(["workloads"])
@@ -157,13 +162,21 @@ def plan(question: Question) -> Plan:
 
 def _machines(question: Question) -> tuple[tuple[Configured, ...], tuple[str, ...]]:
     place = question.document.place(["machines"])
+    desk = read_plan(question.plan) if question.plan else None
+    externals: dict[tuple[Any, ...], External] = {}
     found: list[Configured] = []
     left_out: list[str] = []
     for selector in question.selectors:
         try:
             bare = _at(place, machine, replace(selector, environment=Environment()))
             _at(place, in_environment, bare, selector.environment)
-        except InputError:
+            if desk:
+                # Of a machine's options only the drive changes what devices get.
+                key = (bare.id, *drive_rates_gbps(bare).values())
+                if key not in externals:
+                    externals[key] = external(fitting(desk, bare))
+                bare = replace(bare, external=externals[key])
+        except (InputError, Refusal):
             if selector.text not in question.starred:
                 raise
             left_out.append(selector.text)
@@ -295,6 +308,8 @@ def fingerprint(made: Plan) -> str:
     digest = hashlib.sha256(repr(made.shape).encode())
     for one in made.machines:
         digest.update(f"{one.selector}|{one.environment}|{one.bare.memory_gib}|{one.bare.storage_tb}".encode())
+        if one.bare.external:
+            digest.update(repr(one.bare.external).encode())
         for name in ("spec", *SHEETS):
             sheet = getattr(one.bare, name)
             digest.update(sheet.model_dump_json(exclude={"source", "assumed"}).encode() if sheet else b"-")

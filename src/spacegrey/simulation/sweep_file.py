@@ -34,6 +34,7 @@ class SweepFile(Spec):
     title: str = ""
     machines: list[str] = Field(min_length=1)
     workloads: list[str] = Field(min_length=1)
+    plan: str | None = Field(default=None, description="file of what is plugged into each machine")
     sampling: Sampling = "grid"
     samples: Annotated[int, Field(ge=1, le=MOST_SAMPLES)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
@@ -95,6 +96,8 @@ class Question:
     ----------
     starred : frozenset of str
         Selectors that a ``*`` stands for: those whose parts do not fit together are left out.
+    plan : Path or None
+        What is plugged into each machine.
     """
 
     title: str
@@ -108,6 +111,7 @@ class Question:
     seed: int
     draw: frozenset[Draw]
     axes: tuple[Axis, ...]
+    plan: Path | None = None
 
 
 def read_sweep(path: Path) -> Question:
@@ -134,6 +138,7 @@ def read_sweep(path: Path) -> Question:
     return Question(
         file.title or path.stem, document.text, document, tuple(selectors.values()), frozenset(starred), workloads,
         file.sampling, file.samples or 0, file.seed, frozenset(file.draw), axes,
+        None if file.plan is None else path.parent / file.plan,
     )  # fmt: skip
 
 

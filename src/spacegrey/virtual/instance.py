@@ -231,13 +231,49 @@ def open_disk(instance: Instance, client: EnclaveClient, *, read_only: bool = Fa
     Refusal
         The disk is locked, or its modules are not this machine's; the line says which.
     """
-    from spacegrey.t2.storage.folder import open_modules, open_store
+    from spacegrey.t2.storage.folder import open_store
 
     state = client.ask("status")
     if not state["unlocked"] and not state["filevault"]:
         client.ask("unlock")
-    for module in (opened := open_modules(instance.disk, read_only=True))[0]:
-        module.close()
-    if opened[1].pair != client.ask("bound", name=PAIR):
+    if MachineFlash(instance, client).pair() != client.bound(PAIR):
         raise Refusal("these modules are not the ones that this machine's T2 was set up with: they need a restore")
     return open_store(instance.disk, client.engine(VOLUME), read_only=read_only)
+
+
+class MachineFlash:
+    """A machine's modules, as its boot chain asks for them.
+
+    Parameters
+    ----------
+    instance : Instance
+        The machine.
+    client : EnclaveClient
+        Its enclave, which is on.
+    passphrase : bytes-like
+        Of a chip that is switched on with one.
+    """
+
+    def __init__(self, instance: Instance, client: EnclaveClient, passphrase: bytes | bytearray = b"") -> None:
+        self._instance, self._client, self._passphrase = instance, client, passphrase
+
+    def pair(self) -> str:
+        """Return which pair of modules is there.
+
+        Raises
+        ------
+        Refusal
+            One is missing, strange, damaged or in the wrong slot.
+        """
+        from spacegrey.t2.storage.folder import open_modules
+
+        modules, label = open_modules(self._instance.disk, read_only=True)
+        for module in modules:
+            module.close()
+        return label.pair
+
+    def erase(self) -> str:
+        """Destroy every key of the disk, set it up anew, return which pair it is; the enclave is off then."""
+        self._client.switch_off()
+        restore(self._instance, self._passphrase)
+        return self.pair()

@@ -37,6 +37,8 @@ def until_told(server: Server, command: str | None, uri: str) -> int:
         ended.set()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    if hasattr(signal, "SIGPIPE"):  # a client that hangs up is no reason to end
+        before[signal.SIGPIPE] = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     thread = server.start()
     try:
         if command is None:

@@ -33,6 +33,30 @@ class Workload:
         """What tables print."""
         return self.spec.name
 
+    def _repr_html_(self) -> str:
+        """Return its phases and what they ask for as a table, for a notebook."""
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(phase.name)}</td><td>{escape(_asked(phase))}</td></tr>" for phase in self.phases
+        )
+        repeat = f", {self.spec.repeat} times" if self.spec.repeat > 1 else ""
+        return (
+            f"<p><b>{escape(self.name)}</b>{repeat}: {escape(self.spec.stands_for)}</p>"
+            f"<table><tr><th>phase</th><th>asks for</th></tr>{rows}</table>"
+        )
+
+
+def _asked(phase: Phase) -> str:
+    """Return what a phase sets beside its name, in words."""
+    tables = phase.model_dump(mode="json", exclude_defaults=True, exclude={"name", "source", "assumed"})
+    words: list[str] = []
+    for part, value in tables.items():
+        inner = cast("Table", value) if isinstance(value, dict) else {}
+        inside = ", ".join(f"{key} {one}" for key, one in inner.items() if key not in {"source", "assumed"})
+        words.append(f"{part}: {inside}" if inside else f"{part} {value}")
+    return "; ".join(words)
+
 
 def workload_ids() -> list[str]:
     """Return the names of the library's workloads, in alphabetical order."""

@@ -93,13 +93,17 @@ class StorageDemand(Spec):
     random_reads: NotNegative = Field(default=0.0, description="number of random reads")
     block_kib: Positive = 4.0
     queue_depth: Annotated[float, Field(ge=1)] = 1.0
+    read_from: str | None = Field(default=None, description="device of the run's plan; left out: as the plan says")
+    write_to: str | None = Field(default=None, description="the same; two devices work side by side")
 
 
 class NetworkDemand(Spec):
     """Bytes for the wire."""
 
     gb: NotNegative
-    link: Literal["ethernet", "wifi"] = "ethernet"
+    link: Literal["ethernet", "wifi"] = Field(
+        default="ethernet", description="what it goes over where the run's plan names no network"
+    )
     partner_gbit_s: Positive = Field(default=10.0, description="what the other side offers")
 
 
@@ -162,6 +166,23 @@ class Size(Spec):
     fixed: list[str] = Field(default_factory=list[str], description="phases that do not grow")
 
 
+class Recorded(Spec):
+    """Where a recorded workload comes from, and how sure it is."""
+
+    command: str = Field(description="what ran")
+    host: str = Field(description="computer that it ran on")
+    processor: str = Field(description="its processor")
+    cores: Annotated[int, Field(ge=1)] = Field(description="cores that the job was allowed to use")
+    date: str = Field(description="day of the recording")
+    duration_s: NotNegative = Field(description="from its start to its end")
+    alone_s: NotNegative = Field(description="how long it would have taken with nothing else on the computer")
+    processor_s: NotNegative = Field(description="processor time of all its processes")
+    confidence: Literal["high", "medium", "low"] = Field(description="how sure the recording is")
+    doubts: list[str] = Field(default_factory=list[str], description="what speaks against it")
+    unseen: list[str] = Field(default_factory=list[str], description="what could not be seen")
+    exit_status: int | None = Field(default=None, description="of the job, where it was known")
+
+
 class WorkloadSpec(Spec):
     """Head data of a workload."""
 
@@ -171,3 +192,4 @@ class WorkloadSpec(Spec):
     repeat: Annotated[int, Field(ge=1, le=100_000)] = 1
     size: Size | None = Field(default=None, description="lets the workload be named with :size=N")
     score: Score | None = None
+    recorded: Recorded | None = Field(default=None, description="where a recorded workload comes from")

@@ -242,3 +242,26 @@ def test_a_manifest_cut_short_or_prolonged_is_malformed(fault, good, data):
     at = data.draw(st.integers(0, len(good) - 1))
     assert fault(good[:at]) is Fault.MALFORMED
     assert fault(good + good[:1]) is Fault.MALFORMED
+
+
+# names of issuers and roles; one key signs all of them, so that signatures alone would hold
+@pytest.mark.parametrize(
+    ("middle_issuer", "middle_role", "good"),
+    [("root", None, True), ("another", None, False), ("root", Constraints({}, {}), False)],
+)
+def test_a_chain_needs_names_and_roles_besides_signatures(fault, chip, middle_issuer, middle_role, good):
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+    from spacegrey.t2.image4.manifest import encode_body
+    from spacegrey.t2.signer.authority import _certificate
+
+    key, digest = generate_private_key(65537, 4096), hashes.SHA384()
+    root = _certificate("root", key, "root", key, digest)
+    middle = _certificate("middle", key, middle_issuer, key, digest, middle_role)
+    leaf = _certificate("leaf", key, "middle", key, digest, Constraints({}, {}))
+    states = {"BORD": chip.board, "CHIP": chip.chip, "SDOM": 1, "CEPO": 2, "mpro": True, "msec": True}
+    body = encode_body(states | {"ECID": chip.ecid}, {"efib": {"DGST": hashlib.sha384(IMAGE).digest()}})
+    manifest = encode_manifest(body, key.sign(body, PKCS1v15(), digest), [middle, leaf])
+    assert fault(manifest, root=root) is (None if good else Fault.CHAIN)

@@ -122,6 +122,52 @@ def test_a_flushed_snapshot_comes_back_as_one(disk, key):
         assert values <= {b"\0", *moments}
 
 
+def test_a_torn_record_does_not_count(disk, key):
+    """One flush of so many changes that its record fills several sectors; any of them may be missing."""
+    folder = disk()
+    pages = [page * 2 for page in random.Random(1).sample(range(120), 120)]
+    events = []
+    before = [module_file(folder, number).read_bytes() for number in (0, 1)]
+    store = open_store(folder, key, wrap=lambda number, module: Recorder(module, number, events))
+    for turn in (1, 2):
+        store.write_pages([page * PAGE for page in pages], [memoryview(bytes([turn]) * PAGE)] * len(pages))
+        store.flush()
+    store.close()
+    torn = 0
+    for seed in range(6):
+        for count, images in crash_states(before, events, random.Random(seed), 2):
+            if seed and not (count and events[count - 1].kind == "write"):
+                continue
+            _restored(folder, images)
+            with open_store(folder, key, read_only=True) as opened:
+                found = opened.read(0, 240 * PAGE)
+            assert len({found[page * PAGE : (page + 1) * PAGE] for page in pages}) == 1
+            torn += 1
+    assert torn > 50
+
+
+def test_a_cut_while_the_whole_map_is_written_anew(disk, key):
+    """The map moves to its other slot, twice, and every state around that opens and is right."""
+    folder = disk()
+    recorded = Recorded(folder, key)
+    generation = recorded.store.translation.journal.generation
+    while recorded.store.translation.journal.generation < generation + 2:
+        page = len(recorded.flushed) % PAGES
+        recorded.write(page * PAGE, bytes([len(recorded.flushed)]) * PAGE)
+        recorded.flush()
+    recorded.store.close()
+    rng, opened = random.Random(3), 0
+    for count, images in crash_states(recorded.before, recorded.events, rng, 4):
+        if rng.random() > 250 / len(recorded.events):
+            continue
+        _restored(folder, images)
+        with open_store(folder, key, read_only=True) as store:
+            for page in range(PAGES):
+                assert store.read(page * PAGE, PAGE) in recorded.allowed(page, count)
+        opened += 1
+    assert opened > 100
+
+
 def test_the_check_sees_a_lost_flush(disk, key, monkeypatch):
     """The same check with a flash that forgets to sync: it must fail."""
     folder = disk()

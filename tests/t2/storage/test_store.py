@@ -222,6 +222,24 @@ def test_a_full_computer_loses_nothing_that_was_flushed(disk, key, integrity):
     assert found.count(b"x" * PAGE) > 5
 
 
+def test_a_disk_that_fails_when_it_is_closed_says_so(disk, key):
+    failing = []
+    folder = disk()
+
+    def use():
+        fault = lambda call, _offset, _length: errno.EIO if call in failing else 0  # noqa: E731
+        with open_store(folder, key, wrap=lambda _number, module: Fault(module, fault)) as store:
+            store.write(0, b"flushed")
+            store.flush()
+            store.write(0, b"not yet")
+            failing.append("sync")
+
+    with pytest.raises(Refusal, match="closed in order"):
+        use()
+    with open_store(folder, key) as store:
+        assert store.read(0, 7) in {b"flushed", b"not yet"}
+
+
 def test_a_changed_page_is_noticed_with_tags_and_only_with_tags(disk, key):
     """XTS alone turns a flipped bit into 16 bytes of garbage, silently; a tag makes it an error."""
     for integrity in (False, True):

@@ -17,14 +17,17 @@ import typer
 from spacegrey import __version__
 from spacegrey.interfaces.cli import (
     ask,
+    calibrate,
     choose,
     compare,
     connect,
     diff,
     disk,
+    dust_check,
     export,
     forecast,
     identify,
+    log,
     machines,
     match,
     network,
@@ -33,6 +36,7 @@ from spacegrey.interfaces.cli import (
     plot,
     quiet,
     quote,
+    record,
     run,
     sensitivity,
     show,
@@ -52,7 +56,7 @@ PANELS = MappingProxyType({
     "simulate": (run, compare, forecast, quiet, sweep, ask, plot, sensitivity, validate),
     "decide": (quote, match, choose, own, upgrades, connect, network),
     "own": (new, disk, t2),
-    "data": (machines, workloads, show, diff, export, identify),
+    "data": (machines, workloads, show, diff, export, identify, record, log, calibrate, dust_check),
 })  # fmt: skip
 
 HELP = (
@@ -97,11 +101,12 @@ def _root(
 
 
 def _register(panel: str, verb: ModuleType) -> None:
-    name = verb.__name__.rpartition(".")[2]
+    function = verb.__name__.rpartition(".")[2]
+    name = function.replace("_", "-")
     if hasattr(verb, "app"):  # a verb with subcommands
         app.add_typer(verb.app, name=name, cls=Verbs, rich_help_panel=panel, help=verb.HELP, epilog=verb.EXAMPLES)
         return
-    app.command(name, cls=Verb, rich_help_panel=panel, epilog=verb.EXAMPLES)(getattr(verb, name))
+    app.command(name, cls=Verb, rich_help_panel=panel, epilog=verb.EXAMPLES)(getattr(verb, function))
 
 
 for _panel, _verbs in PANELS.items():

@@ -276,7 +276,7 @@ def _listed(mark: str, texts: list[str]) -> Table:
 
 
 def _print_front(made: Choice, *, every: bool) -> None:
-    from spacegrey.decide.reasons import money
+    from spacegrey.decide.money import money
     from spacegrey.interfaces.cli.output import console, table
     from spacegrey.interfaces.words import figures
 

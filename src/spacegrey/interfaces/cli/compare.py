@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
     from spacegrey.decide.quote import Quote
     from spacegrey.simulation.run import Run
 
 EXAMPLES = """
 spacegrey compare cinebench-r15-loop --on imac-pro --on imac-pro+fan=max
 spacegrey compare xcode-eidolon blender-gpu --on imac-pro --on mac-mini-m1
+spacegrey compare office --on imac-pro --on imac-5k-2017 --plan desk.toml
 """
 
 
@@ -34,6 +39,8 @@ class Compared:
         Why it does.
     speed, energy : float or None
         Relative to the first machine; more speed and less energy is better.
+    noise_dba : (float, float) or None
+        Mean over time and most, as `outcomes.comparable_level_dba` has them. [dBA]
     """
 
     machine: str
@@ -41,6 +48,7 @@ class Compared:
     refusal: str | None
     speed: float | None
     energy: float | None
+    noise_dba: tuple[float, float] | None
 
 
 def compare(
@@ -51,44 +59,61 @@ def compare(
         list[str],
         typer.Option("--on", metavar="SELECTOR", help="A machine; give one for each column. The first is the measure."),
     ],
+    price_on: Annotated[
+        str | None,
+        typer.Option("--price-on", metavar="DATE", help="Day of the prices; left out: each when it was new."),
+    ] = None,
+    currency: Annotated[str, typer.Option("--currency", metavar="CODE", help="Of the prices.")] = "USD",
+    rate: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="EUR=1.18", help="What one EUR is worth in that currency.")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="PLAN.toml", help="What is plugged into each of them (docs/connect.md)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Compare machines under the same work.
 
-    Side by side: speed, energy, noise, heat and what limits each, relative to the first; * marks the best. Below, what
-    each cost when it was new, and the speed for that price.
+    Side by side: speed, energy, noise (of all at the same distance, in the same room), heat and what limits each,
+    relative to the first; * marks the best. Below, what each cost when it was new or on a day, and the speed for that
+    price.
     """
+    from spacegrey.decide.availability import parse_day
+    from spacegrey.decide.prices import parse_currency, parse_rates
     from spacegrey.errors import InputError
     from spacegrey.machine.assembly import machine
     from spacegrey.workload.library import workload
 
     if len(on) < 2:  # noqa: PLR2004
         raise InputError("compare needs at least two machines: --on A --on B")
+    day = parse_day(price_on, "--price-on") if price_on else None
+    rates = parse_rates(rate or [], parse_currency(currency, "--currency"))
     for selector in on:
         machine(selector)
     for name in workloads:
         workload(name)
-    compared = {name: _under(name, on) for name in workloads}
-    priced = [_priced(selector) for selector in on]
+    compared = {name: _under(name, on, plan) for name in workloads}
+    priced = [_priced(selector, day, currency, rates) for selector in on]
     if as_json:
         from spacegrey.interfaces.cli.output import write_json
 
         write_json(_as_json(compared, priced))
     else:
         _print(compared, on)
-        _print_prices(compared, priced)
+        _print_prices(compared, priced, day)
     if any(one.refusal for row in compared.values() for one in row):
         raise typer.Exit(1)
 
 
-def _under(name: str, selectors: list[str]) -> list[Compared]:
+def _under(name: str, selectors: list[str], plan: Path | None) -> list[Compared]:
     from spacegrey.errors import Refusal
     from spacegrey.interfaces.cli.run import simulated
 
     found: list[tuple[str, Run | None, str | None]] = []
     for selector in selectors:
         try:
-            found.append((selector, simulated(name, selector), None))
+            found.append((selector, simulated(name, selector, plan), None))
         except Refusal as refusal:
             found.append((selector, None, str(refusal)))
     first = found[0][1]
@@ -97,21 +122,34 @@ def _under(name: str, selectors: list[str]) -> list[Compared]:
             selector, run, refusal,
             speed(run) / speed(first) if run and first else None,
             run.energy_wh / first.energy_wh if run and first else None,
+            _noise_dba(run) if run else None,
         )
         for selector, run, refusal in found
     ]  # fmt: skip
 
 
-def _priced(selector: str) -> Quote | str:
-    """Return the bill of a machine on the first day that it could be ordered, or why it has none."""
+def _priced(selector: str, day: dt.date | None, currency: str, rates: Mapping[str, float]) -> Quote | str:
+    """Return the bill of a machine on a day, None: the first that it could be ordered; or why it has none."""
     from spacegrey.decide.quote import quote
     from spacegrey.errors import InputError
 
     try:
-        bill = quote(selector)
+        bill = quote(selector, day, currency=currency, rates=rates)
     except InputError as error:
         return str(error)
     return bill if bill.total > 0.0 else "no price of it is known"
+
+
+def _noise_dba(run: Run) -> tuple[float, float]:
+    """Return mean and most of a run's noise, at the distance and in the room that are the same for every machine."""
+    import numpy as np
+
+    from spacegrey.decide.outcomes import comparable_level_dba
+
+    time_s, level_dba = run.trace["time_s"], comparable_level_dba(run.machine, run.trace["noise_dba"])
+    most = float(comparable_level_dba(run.machine, np.array(run.summary["noise_dba"].max)))
+    span_s = time_s[-1] - time_s[0]
+    return float(np.trapezoid(level_dba, time_s) / span_s) if span_s > 0.0 else most, most
 
 
 def speed(run: Run) -> float:
@@ -129,9 +167,11 @@ def overall(compared: dict[str, list[Compared]], column: int) -> float | None:
 
 
 def per_price(compared: dict[str, list[Compared]], priced: list[Quote | str], column: int) -> float | None:
-    """Return a machine's speed for its price, over the first's; None where a speed or a price is not known."""
+    """Return a machine's speed for its price, over the first's; None where one is not known or not to be had."""
     first, bill, fast = priced[0], priced[column], overall(compared, column)
-    if isinstance(first, str) or isinstance(bill, str) or not (first.complete and bill.complete and fast):
+    if isinstance(first, str) or isinstance(bill, str) or not fast:
+        return None
+    if not all(one.complete and one.available for one in (first, bill)):
         return None
     return fast * first.total / bill.total
 
@@ -144,7 +184,9 @@ def _as_json(compared: dict[str, list[Compared]], priced: list[Quote | str]) -> 
         runs: list[dict[str, Any]] = []
         for one in row:
             kept: dict[str, Any] = record(one.run) if one.run else {}
+            mean, most = one.noise_dba or (None, None)
             relative = {"relative_speed": one.speed, "relative_energy": one.energy}
+            relative |= {"noise_dba_mean": mean, "noise_dba_max": most}
             runs.append(
                 {"machine": one.machine, "refusal": one.refusal, **relative, **{key: kept.get(key) for key in KEPT}}
             )
@@ -158,6 +200,7 @@ def _as_json(compared: dict[str, list[Compared]], priced: list[Quote | str]) -> 
             "currency": None if isinstance(bill, str) else bill.currency,
             "complete": not isinstance(bill, str) and bill.complete,
             "on": None if isinstance(bill, str) else bill.on.isoformat(),
+            "available": not isinstance(bill, str) and bill.available,
             "relative_speed_for_price": per_price(compared, priced, number),
         }
         for number, (selector, bill) in enumerate(zip(machines, priced, strict=True))
@@ -181,16 +224,19 @@ def _print(compared: dict[str, list[Compared]], selectors: list[str]) -> None:
         out.print()
         out.print(Text(f"{title}{score}", style="bold"))
         _print_row(row)
+    from spacegrey.decide.outcomes import DISTANCE_M, ROOM_DBA
+
+    out.print(f"\ndBA: of all at {DISTANCE_M:g} m in a room of {ROOM_DBA:g} dBA")
     if len(compared) > 1:
         speeds = [overall(compared, number) for number in range(len(selectors))]
         words = [f"{letter} {_ratio(one)}" for letter, one in zip(_letters(len(selectors)), speeds, strict=True)]
-        out.print(f"\nspeed over all of it (geometric mean): {', '.join(words)}")
+        out.print(f"speed over all of it (geometric mean): {', '.join(words)}")
 
 
-def _print_prices(compared: dict[str, list[Compared]], priced: list[Quote | str]) -> None:
+def _print_prices(compared: dict[str, list[Compared]], priced: list[Quote | str], day: dt.date | None) -> None:
     from rich.text import Text
 
-    from spacegrey.decide.reasons import money
+    from spacegrey.decide.money import money
     from spacegrey.interfaces.cli.output import console, table
 
     out = console()
@@ -202,10 +248,14 @@ def _print_prices(compared: dict[str, list[Compared]], priced: list[Quote | str]
         least = "" if bill.complete else "at least "
         unknown = [line.item for line in bill.lines if line.price is None]
         known = f"no price is known of {', '.join(unknown)}" if unknown else f"bill of {bill.on}"
+        if not bill.available:
+            known = f"not to be had: {bill.availability}"
+        if bill.conflict:
+            known += f"; its parts do not go together: {bill.conflict}"
         value = _ratio(per_price(compared, priced, number))
         shown.add_row(letter, f"{least}{money(bill.total, bill.currency)}", value, known)
     out.print()
-    out.print(Text("price when it was new", style="bold"))
+    out.print(Text(f"price on {day}" if day else "price when it was new", style="bold"))
     out.print(shown)
 
 
@@ -221,14 +271,14 @@ def _print_row(row: list[Compared]) -> None:
         if run is None:
             shown.add_row(letter, *["-"] * 8)
             continue
-        summary = run.summary
+        summary, (noise, loudest) = run.summary, one.noise_dba or (0.0, 0.0)
         cells = {
             "score": figures(run.score.value) if run.score else "-",
             "speed": _ratio(one.speed),
             "time": _clock(run.duration_s),
             "energy": figures(run.energy_wh, 3),
-            "noise": f"{summary['noise_dba'].mean:.1f}",
-            "loudest": f"{summary['noise_dba'].max:.1f}",
+            "noise": f"{noise:.1f}",
+            "loudest": f"{loudest:.1f}",
             "cpu": f"{summary['cpu_temp_c'].max:.0f}",
             "gpu": f"{summary['gpu_temp_c'].max:.0f}",
         }
@@ -255,8 +305,8 @@ def _best(row: list[Compared]) -> dict[str, set[int]]:
         "speed": [(number, speed(run)) for number, run in runs],
         "time": [(number, -run.duration_s) for number, run in runs],
         "energy": [(number, -run.energy_wh) for number, run in runs],
-        "noise": [(number, -run.summary["noise_dba"].mean) for number, run in runs],
-        "loudest": [(number, -run.summary["noise_dba"].max) for number, run in runs],
+        "noise": [(number, -one.noise_dba[0]) for number, one in enumerate(row) if one.noise_dba],
+        "loudest": [(number, -one.noise_dba[1]) for number, one in enumerate(row) if one.noise_dba],
         "cpu": [(number, -run.summary["cpu_temp_c"].max) for number, run in runs],
         "gpu": [(number, -run.summary["gpu_temp_c"].max) for number, run in runs],
     }
@@ -271,7 +321,8 @@ def _best(row: list[Compared]) -> dict[str, set[int]]:
 def _clock(seconds: float) -> str:
     from spacegrey.interfaces.words import duration
 
-    return duration(seconds) if not 60.0 <= seconds < 3600.0 else f"{seconds // 60:.0f}:{seconds % 60:02.0f}"  # noqa: PLR2004
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}" if 60.0 <= seconds < 3600.0 else duration(seconds)  # noqa: PLR2004
 
 
 def _ratio(value: float | None) -> str:

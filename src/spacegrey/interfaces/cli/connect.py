@@ -189,7 +189,10 @@ def _print_tree(out: Console, answer: Answer) -> None:
         branch = "" if not row.depth else "└─ " if row.last else "├─ "
         load = words(row.load) if row.load else ""
         full = "  FULL" if row.load and is_full(row.load) else ""
-        text = Text(f"{stem}{branch}{row.text}")
+        # A line that wraps breaks the tree; the table above has the whole name.
+        room = max(out.width - len(stem) - len(branch), 8)
+        named = row.text if len(row.text) <= room else f"{row.text[: room - 1]}…"
+        text = Text(f"{stem}{branch}{named}")
         if load:
             joined = f"{stem}{branch}{row.text}  {load}{full}"
             under = stem + ("   " if row.last else "│  ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -11,7 +12,7 @@ import typer
 from spacegrey.errors import InputError, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from spacegrey.t2.storage.engine import XtsKey
     from spacegrey.t2.storage.store import Store
@@ -54,7 +55,9 @@ def disk(
     key_file: Annotated[
         Path | None,
         typer.Option(
-            "--key-file", metavar="FILE", help="File with the volume key (create makes it if it is not there)."
+            "--key-file",
+            metavar="FILE",
+            help="The volume key, for a disk without a machine (create makes it).",
         ),
     ] = None,
     size: Annotated[str | None, typer.Option("--size", help="create: capacity, such as 1TB or 64MiB.")] = None,
@@ -92,20 +95,21 @@ def disk(
         "--psk-file": psk_file, "--read-only": read_only, "--run": command, "--module": module, "--file": file,
     }  # fmt: skip
     _only_its_options(action, given)
+    machine, folder = folder, _place(folder)
     if action is Action.CREATE:
         _create(folder, _needed(key_file, "--key-file"), _needed(size, "--size"), integrity, as_json)
     elif action is Action.SERVE:
         _serve(
-            folder,
-            _needed(key_file, "--key-file"),
-            _address(folder, socket, tcp),
+            machine,
+            key_file,
+            _address(machine, socket, tcp),
             psk_file,
             read_only,
             command,
             as_json,
         )
     elif action is Action.VERIFY:
-        _verify(folder, _needed(key_file, "--key-file"), as_json)
+        _verify(machine, key_file, as_json)
     elif action in {Action.PULL, Action.SWAP}:
         _exchange(action, folder, _needed(module, "--module"), _needed(file, "--file"), as_json)
     elif action is Action.HEALTH:
@@ -153,12 +157,41 @@ def _key(path: Path) -> XtsKey:
     return read_key_file(path)
 
 
-def _open(folder: Path, key_file: Path, *, read_only: bool) -> Store:
-    from spacegrey.t2.storage.device import Damaged
+def _place(folder: Path) -> Path:
+    """Return where a machine keeps its disk; a disk without a machine is its own folder."""
+    return folder / "ssd" if (folder / "instance.toml").exists() else folder
+
+
+@contextmanager
+def _open(folder: Path, key_file: Path | None, *, read_only: bool) -> Generator[Store]:
+    """Open a disk with the key in a file, or a machine's with the key that its enclave holds."""
+    if _place(folder) == folder:
+        with _readable(folder, lambda: _open_with(folder, _needed(key_file, "--key-file"), read_only)) as store:
+            yield store
+        return
+    from spacegrey.virtual.instance import open_disk, open_instance
+
+    if key_file:
+        raise InputError("--key-file is for a disk without a machine: this one's key is in its enclave")
+    instance = open_instance(folder)
+    with (
+        instance.powered() as enclave,
+        _readable(folder, lambda: open_disk(instance, enclave, read_only=read_only)) as store,
+    ):
+        yield store
+
+
+def _open_with(folder: Path, key_file: Path, read_only: bool) -> Store:
     from spacegrey.t2.storage.folder import open_store
 
+    return open_store(folder, _key(key_file), read_only=read_only)
+
+
+def _readable(folder: Path, opened: Callable[[], Store]) -> Store:
+    from spacegrey.t2.storage.device import Damaged
+
     try:
-        return open_store(folder, _key(key_file), read_only=read_only)
+        return opened()
     except Damaged as error:
         raise Refusal(f"{folder}: {error}") from None
     except OSError as error:
@@ -263,7 +296,7 @@ def _health(folder: Path, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _verify(folder: Path, key_file: Path, as_json: bool) -> None:
+def _verify(folder: Path, key_file: Path | None, as_json: bool) -> None:
     from spacegrey.interfaces.cli.output import console, progress, write_json
     from spacegrey.t2.storage.verify import verify
 
@@ -295,7 +328,7 @@ def _exchange(action: Action, folder: Path, module: int, file: Path, as_json: bo
 
 def _serve(
     folder: Path,
-    key_file: Path,
+    key_file: Path | None,
     address: Address,
     psk_file: Path | None,
     read_only: bool,

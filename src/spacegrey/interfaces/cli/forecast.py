@@ -76,9 +76,7 @@ def _print(found: Forecast) -> None:
         quantity = QUANTITIES.get(name, Quantity("air that leaves", "°C", 1))
         say = quantity.format
         after = "drifts on" if one.after_s is None else "at once" if one.after_s == 0.0 else duration(one.after_s)
-        shown.add_row(
-            quantity.label, quantity.unit, say(one.start), say(one.level), say(one.low), say(one.high), after
-        )
+        shown.add_row(quantity.label, quantity.unit, say(one.start), say(one.level), say(one.low), say(one.high), after)
     out.print(shown)
     out.print()
     out.print(run.verdict)

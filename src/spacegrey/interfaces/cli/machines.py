@@ -18,6 +18,8 @@ EXAMPLES = """
 spacegrey machines
 spacegrey machines imac-pro
 spacegrey machines imac-pro:18-core,vega-64 --json
+spacegrey machines imac-pro --edid panel.bin
+spacegrey machines imac-pro --edid left.bin --tile 0
 """
 
 
@@ -25,15 +27,28 @@ def machines(
     selector: Annotated[
         str, typer.Argument(metavar="SELECTOR", show_default=False, help="Show this machine and its options.")
     ] = "",
+    edid: Annotated[
+        Path | None, typer.Option("--edid", metavar="F.bin", help="Write the EDID of its own panel (docs/identify.md).")
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option("--tile", min=0, metavar="N", help="That of one link: 0 is the left half.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """List the machines of the catalog, or show one.
 
-    One machine shows its options, its main facts and what of it is validated.
+    One machine shows its options, its main facts and what of it is validated; --edid writes what its panel answers.
     """
     from spacegrey.interfaces.cli.output import write_json
 
-    if selector:
+    if tile is not None and edid is None:
+        from spacegrey.errors import InputError
+
+        raise InputError("--tile goes with --edid F.bin")
+    if edid is not None:
+        _write_edid(selector, edid, tile, as_json)
+    elif selector:
         _show(selector, as_json)
     elif as_json:
         write_json(heads())
@@ -107,6 +122,30 @@ def _show(selector: str, as_json: bool) -> None:
         write_json(_as_json(built, file))
     else:
         _print(built, file)
+
+
+def _write_edid(selector: str, edid: Path, tile: int | None, as_json: bool) -> None:
+    from spacegrey.errors import InputError, Refusal
+    from spacegrey.interfaces.cli.output import writable, write_json
+    from spacegrey.machine.assembly import machine
+    from spacegrey.parts.display.panel_edid import panel_edid
+    from spacegrey.simulation.runfile import write_whole
+
+    if not selector:
+        raise InputError("--edid needs a machine: spacegrey machines SELECTOR --edid F.bin")
+    place = writable(edid)
+    built = machine(selector)
+    if built.panel is None:
+        raise Refusal(f"{built.spec.name} has no built-in panel")
+    data = panel_edid(built.panel, tile)
+    write_whole(place or edid, lambda beside: beside.write_bytes(data))
+    if as_json:
+        write_json(
+            {"machine": built.selector, "panel": built.panel.name, "tile": tile, "edid": data.hex(), "out": str(edid)}
+        )
+    else:
+        half = "" if tile is None else f", tile {tile}"
+        typer.echo(f"saved: {edid} ({built.panel.name}{half}; {len(data)} bytes)")
 
 
 def _as_json(built: Machine, file: MachineFile) -> dict[str, Any]:

@@ -89,13 +89,14 @@ def match(
 def _print(found: Match) -> None:
     from rich.text import Text
 
+    from spacegrey.decide.money import amount
     from spacegrey.interfaces.cli.output import console
     from spacegrey.interfaces.matched import answers
 
     out, bill = console(), found.reference
     least = "" if bill.complete else "at least "
     out.print(Text(bill.name, style="bold"))
-    out.print(f"{bill.on}: {least}{_money(bill.total)} {bill.currency}")
+    out.print(f"{bill.on}: {least}{amount(bill.total)} {bill.currency}")
     for way, one in answers(found).items():
         out.print()
         if one is None:
@@ -113,20 +114,23 @@ def _print(found: Match) -> None:
 
 def _told(one: Answer, found: Match) -> str:
     """Return a build in a line: price, speed, noise."""
+    from spacegrey.decide.money import amount
+
     currency = found.reference.currency
-    words = f"{'' if one.complete else 'at least '}{_money(one.total)} {currency}"
+    words = f"{'' if one.complete else 'at least '}{amount(one.total)} {currency}"
     if one.high - one.low >= 1.0:
-        words += f" ({_money(one.low)} to {_money(one.high)})"
+        words += f" ({amount(one.low)} to {amount(one.high)})"
     speeds = ", ".join(f"{value:.2f}x {name}" for name, value in one.speed.items() if value is not None)
     if speeds:
         words += f"; {speeds}"
     if one.peak_noise_dba is not None and found.reference_noise_dba is not None:
         words += f"; at most {one.peak_noise_dba:.0f} dBA beside {found.reference_noise_dba:.0f}"
-    parts = ", ".join(f"{name} {_money(paid)}" for name, paid in one.by_group.items() if paid)
+    parts = ", ".join(f"{name} {amount(paid)}" for name, paid in one.by_group.items() if paid)
     return f"{words}\n{parts}"
 
 
 def _print_differences(found: Match) -> None:
+    from spacegrey.decide.money import amount
     from spacegrey.interfaces.cli.output import console, table
     from spacegrey.interfaces.matched import answers
 
@@ -137,8 +141,8 @@ def _print_differences(found: Match) -> None:
     for gaps in zip(*(one.differences for one in chosen), strict=True):
         shown.add_row(gaps[0].name, gaps[0].reference, *(_cell(gap, notes) for gap in gaps))
     rests = [one.total - math.fsum(gap.price for gap in one.differences if gap.price is not None) for one in chosen]
-    shown.add_row("", "board, case, cooler, supply", *map(_money, rests))
-    shown.add_row("", "all of it", *(("" if one.complete else "at least ") + _money(one.total) for one in chosen))
+    shown.add_row("", "board, case, cooler, supply", *map(amount, rests))
+    shown.add_row("", "all of it", *(("" if one.complete else "at least ") + amount(one.total) for one in chosen))
     out.print(shown)
     for note, number in notes.items():
         out.print(f"({number}) {note}")
@@ -147,20 +151,22 @@ def _print_differences(found: Match) -> None:
 def _cell(gap: Difference, notes: dict[str, int]) -> str:
     """Return the price of what brings a thing, and the number of the note where it is not all there."""
     from spacegrey.decide.differences import BOARD, GIVEN_UP
+    from spacegrey.decide.money import amount
 
     if not gap.met and gap.why == GIVEN_UP:
         return gap.why
     if not gap.met:
         has = f"{gap.match}: " if gap.match != "none" else "lacks: "
         number = notes.setdefault(f"{has}{gap.why}", len(notes) + 1)
-        partly = "no" if gap.price is None else _money(gap.price)
+        partly = "no" if gap.price is None else amount(gap.price)
         return f"{partly if gap.asked else 'given up'} ({number})"
     if gap.shared_with:
         return "on board" if gap.shared_with == BOARD else "with it"
-    return "unknown" if gap.price is None else _money(gap.price)
+    return "unknown" if gap.price is None else amount(gap.price)
 
 
 def _print_bills(found: Match) -> None:
+    from spacegrey.decide.money import amount
     from spacegrey.interfaces.cli.output import console, table
     from spacegrey.interfaces.matched import answers, item_words
 
@@ -171,10 +177,10 @@ def _print_bills(found: Match) -> None:
     for item in items:
         lines = [next((line for line in one.lines if line.item == item), None) for one in there.values()]
         days = {str(line.date) for line in lines if line is not None and line.date}
-        cells = ["" if line is None else "unknown" if line.price is None else _money(line.price) for line in lines]
+        cells = ["" if line is None else "unknown" if line.price is None else amount(line.price) for line in lines]
         marks = {"assumed" for line in lines if line is not None and line.source == "assumed"}
         rows.add_row(item_words(item), *cells, " ".join([*days, *("*" for _ in marks)]))
-    rows.add_row("total", *(_money(one.total) for one in there.values()), "")
+    rows.add_row("total", *(amount(one.total) for one in there.values()), "")
     out.print()
     out.print(rows)
     if any(line.source == "assumed" for one in there.values() for line in one.lines):
@@ -193,7 +199,3 @@ def _print_checks(found: Match) -> None:
             for done in one.checks:
                 if done.verdict != "fits":
                     out.print(f"  {done.name} {done.verdict}: {done.words}")
-
-
-def _money(value: float) -> str:
-    return f"{value:,.0f}"

@@ -44,9 +44,10 @@ def new(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
-    """Make a virtual machine: a folder with a software T2 and an empty encrypted disk.
+    """Make a virtual machine, with a software T2.
 
-    FileVault is off and no password is set. A software chip is a file: docs/threat-model.md says what it protects.
+    Its encrypted disk is empty, FileVault is off and no password is set. A software chip is a file:
+    docs/threat-model.md says what it protects.
     """
     from spacegrey.interfaces.cli.output import console, write_json
     from spacegrey.interfaces.cli.passwords import Secrets

@@ -137,7 +137,7 @@ def _print(found: tuple[Scenario, ...], use: Use, work: str) -> None:
 
 def _lines(one: Scenario) -> list[tuple[str, str]]:
     """Return what is said about the costs of a machine, each with its head."""
-    from spacegrey.decide.reasons import money
+    from spacegrey.decide.money import money
 
     lines = [(cost.name, cost.words) for cost in one.costs]
     if one.later:

@@ -44,7 +44,7 @@ class Secrets:
         """
         if self._descriptor is not None:
             return self._from_descriptor(what)
-        if variable in os.environb if hasattr(os, "environb") else variable in os.environ:
+        if variable in os.environ:
             return os.fsencode(os.environ[variable])
         if not sys.stdin.isatty():
             raise InputError(f"the {what} is asked for at a terminal; without one give --password-fd or ${variable}")

@@ -100,6 +100,7 @@ def quote(
 def _print(bill: Quote) -> None:
     from rich.text import Text
 
+    from spacegrey.decide.money import amount
     from spacegrey.interfaces.bill import words_of
     from spacegrey.interfaces.cli.output import console, table
 
@@ -118,13 +119,13 @@ def _print(bill: Quote) -> None:
         )
         number = notes.setdefault(note, len(notes) + 1) if note else ""
         carried = line.low != line.high
-        cells = [_money(line.price, whole=carried) if line.price is not None else "unknown"]
+        cells = [amount(line.price, cents=not carried) if line.price is not None else "unknown"]
         if banded:
-            cells += [_money(line.low, whole=True), _money(line.high, whole=True)] if carried else ["", ""]
+            cells += [amount(line.low), amount(line.high)] if carried else ["", ""]
         cells += [str(line.date or ""), *([] if banded else [line.source]), str(number)]
         rows.add_row(words_of(line.item, bill), *cells)
-    total = ["total" if bill.complete else "total, at least", _money(bill.total, whole=banded)]
-    rows.add_row(*total, *([_money(bill.low, whole=True), _money(bill.high, whole=True)] if banded else [""]), "", "")
+    total = ["total" if bill.complete else "total, at least", amount(bill.total, cents=not banded)]
+    rows.add_row(*total, *([amount(bill.low), amount(bill.high)] if banded else [""]), "", "")
     out.print(rows)
     if notes:
         out.print()
@@ -133,13 +134,14 @@ def _print(bill: Quote) -> None:
 
 
 def _print_trend(moves: dict[str, Any], currency: str) -> None:
+    from spacegrey.decide.money import amount
     from spacegrey.interfaces.cli.output import console, table
 
     out = console()
     later = table(out, "on", f">{currency}", ">between", ">and", "")
     for day in moves["totals"]:
         open_ = "" if day["complete"] else "at least"
-        later.add_row(day["on"], *[_money(day[key], whole=True) for key in ("total", "low", "high")], open_)
+        later.add_row(day["on"], *[amount(day[key]) for key in ("total", "low", "high")], open_)
     out.print()
     out.print(later)
     classes = table(out, "prices of", ">in a year", ">between", ">and", ">steps", ">things", ">seen for years")
@@ -162,16 +164,3 @@ def _news(note: str) -> str:
     """
     first, _, rest = note.partition("; ")
     return rest if re.fullmatch(r"list price of \d{4}-\d\d-\d\d", first) else note
-
-
-def _money(value: float | None, *, whole: bool = False) -> str:
-    """Return an amount as people write it: cents only where there are some, and not for an estimate.
-
-    Examples
-    --------
-    >>> _money(13199.0), _money(328.79), _money(328.79, whole=True), _money(None)
-    ('13,199', '328.79', '329', '')
-    """
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if whole or abs(value - round(value)) < 0.005 else f"{value:,.2f}"  # noqa: PLR2004

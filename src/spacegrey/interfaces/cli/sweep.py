@@ -173,7 +173,8 @@ def _print(made: Plan, out: Path, expected: Estimate | None, done: Progress | No
     shown.print(f"{made.title}: {made.rows:,} runs ({' x '.join(parts)})", soft_wrap=wrap)
     if made.left_out:
         shown.print(
-            f"left out, because parts do not fit together: {_count(len(made.left_out), 'machine')}", soft_wrap=wrap
+            f"left out, because parts or what is plugged in do not fit: {_count(len(made.left_out), 'machine')}",
+            soft_wrap=wrap,
         )
     if expected and not done:
         shown.print(

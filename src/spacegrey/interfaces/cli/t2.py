@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacegrey.errors import InputError
+from spacegrey.interfaces.cli import t2_boot, t2_signer
 from spacegrey.interfaces.cli.help import Verb, Verbs
 from spacegrey.interfaces.cli.passwords import Secrets
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from spacegrey.virtual.instance import Instance
 
 EXAMPLES = """
-spacegrey t2 status studio
-spacegrey t2 unlock studio
-spacegrey t2 lock studio
+spacegrey t2 status my-mac
+spacegrey t2 erase my-mac --yes
+spacegrey t2 smc TC0c --dir my-mac
+spacegrey t2 lock my-mac
 """
 
 HELP = (
@@ -32,7 +34,7 @@ HELP = (
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")]
 Fd = Annotated[
     int | None,
-    typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this file descriptor."),
+    typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this descriptor."),
 ]
 User = Annotated[str | None, typer.Option("--user", help="Whose password it is (default: the first user's).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
@@ -100,7 +102,7 @@ def _say(client: EnclaveClient, text: str, as_json: bool) -> None:
 
 
 def status(folder: Dir, as_json: AsJson = False) -> None:
-    """Say what the chip says of itself; one that is off says little."""
+    """Show what the chip says of itself."""
     from spacegrey.interfaces.cli.output import console, table, write_json
     from spacegrey.t2.enclave.attempts import span
     from spacegrey.t2.enclave.client import is_on
@@ -127,7 +129,7 @@ def status(folder: Dir, as_json: AsJson = False) -> None:
     wait = f", the next in {span(tries['wait_s'])}" if tries["wait_s"] else ""
     shown.add_row("state", f"on, {found['mode']} mode, {len(found['self_tests'])} self-tests passed")
     shown.add_row(
-        "memory", "locked: never swapped" if found["memory_locked"] else "may be swapped: no right to lock it"
+        "memory", "locked: never swapped" if found["memory_locked"] else "may be swapped: it cannot be locked"
     )
     shown.add_row("disk", "unlocked" if found["unlocked"] else "locked")
     shown.add_row("FileVault", "on" if found["filevault"] else "off")
@@ -165,12 +167,10 @@ def unlock(
 
 def lock(
     folder: Dir,
-    now: Annotated[
-        bool, typer.Option("--now", help="Even if the disk is being served: its clients get errors.")
-    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Even while the disk is served: clients get errors.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Switch the chip off: it forgets every key, and every handle is worthless."""
+    """Switch the chip off: it forgets every key."""
     from spacegrey.errors import Refusal
     from spacegrey.interfaces.cli.output import console, write_json
     from spacegrey.t2.enclave.client import is_on
@@ -199,7 +199,7 @@ def passwd(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJs
 
 
 def recovery_key(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
-    """Make a new recovery key; the one of before is dead. It is shown once."""
+    """Make a new recovery key, which is shown once."""
     secrets = Secrets(password_fd)
     instance = _instance(folder)
     with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
@@ -224,7 +224,10 @@ def filevault(
     password_fd: Fd = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn FileVault on or off, at once: keys are wrapped anew, and the old wrapping is dead."""
+    """Turn FileVault on or off, at once.
+
+    Nothing is encrypted anew: keys are wrapped anew, and the old wrapping is dead.
+    """
     secrets = Secrets(password_fd)
     instance = _instance(folder)
     with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
@@ -239,7 +242,7 @@ def erase(
     password_fd: Fd = None,
     as_json: AsJson = False,
 ) -> None:
-    """Destroy the keys of the disk: nothing of it can be read any more.
+    """Destroy the keys of the disk, for good.
 
     No password is asked for: it is what a lost machine is told from afar, too.
     """
@@ -268,16 +271,23 @@ def _sure(question: str, yes: bool) -> None:
 def restore(
     folder: Dir,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    network: t2_boot.Network = None,
+    firmware: t2_boot.Firmware = "bridge-1",
     password_fd: Fd = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase everything and set the machine up anew: what new modules need."""
+    """Erase everything and set the machine up anew.
+
+    It is what new modules need, and keys that are lost. A machine with firmware needs a signing server for it.
+    """
     from spacegrey.interfaces.cli.output import console, write_json
     from spacegrey.virtual.instance import restore as anew
 
     secrets = Secrets(password_fd)
     instance = _instance(folder)
     _sure(f"Everything on the disk of {folder} will be lost. Go on?", yes)
+    if t2_boot.restore_firmware(folder, network, firmware, secrets, as_json):
+        return
     anew(instance, _passphrase(instance, secrets) or b"")
     if as_json:
         write_json({"on": False, "restored": True})
@@ -286,7 +296,7 @@ def restore(
 
 
 def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:
-    """Take a machine that was brought from another computer as it is.
+    """Take a machine from another computer as it is.
 
     This computer cannot tell whether its state is the latest; from here on it remembers.
     """
@@ -301,17 +311,65 @@ def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:
         console().print(f"{folder}: adopted; older states of it are refused on this computer from here on")
 
 
+def smc(
+    key: Annotated[str, typer.Argument(metavar="[KEY]", help="The key, such as TC0c; none lists all.")] = "",
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="The machine's folder.")] = Path(),
+    work: Annotated[str, typer.Option("--work", metavar="WORKLOAD", help="What the machine does.")] = "idle",
+    at: Annotated[
+        float | None, typer.Option("--at", metavar="SECONDS", help="When, from its beginning (default: at its end).")
+    ] = None,
+    value: Annotated[
+        float | None, typer.Option("--set", metavar="VALUE", help="Write this: a fan's target, then its mode.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read the system manager's keys, or write one.
+
+    They are answered from a run of the machine's simulation. A fan whose mode (F0Md) is 1 is held at its target (F0Tg).
+    """
+    from spacegrey.interfaces.cli.output import console, say_when_compiling, table, write_json
+    from spacegrey.t2.smc import decode, read, smc_key, smc_keys
+    from spacegrey.virtual.management import measured, write
+
+    instance = _instance(folder)
+    names = [key] if key else list(smc_keys())
+    for name in names:
+        smc_key(name)
+    if value is not None:
+        if not key:
+            raise InputError("--set needs a key, such as F0Tg")
+        write(instance, key, value)
+    say_when_compiling()
+    found = measured(instance, work, at)
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        spec, raw = smc_key(name), read(name, found)
+        facts = {"key": name, "type": spec.type, "bytes": raw.hex(), "value": decode(spec.type, raw)}
+        rows.append({**facts, "meaning": spec.meaning})
+    if as_json:
+        write_json(rows)
+        return
+    out = console()
+    shown = table(out, "|key", "|type", "|bytes", ">value", "meaning")
+    for row in rows:
+        shown.add_row(row["key"], row["type"], row["bytes"], f"{row['value']:,.2f}", row["meaning"])
+    out.print(shown)
+
+
 SUBCOMMANDS = {
-    "status": (status, "spacegrey t2 status studio"),
-    "unlock": (unlock, "spacegrey t2 unlock studio"),
-    "lock": (lock, "spacegrey t2 lock studio"),
-    "passwd": (passwd, "spacegrey t2 passwd studio"),
-    "recovery-key": (recovery_key, "spacegrey t2 recovery-key studio"),
-    "filevault": (filevault, "spacegrey t2 filevault on studio"),
-    "erase": (erase, "spacegrey t2 erase studio --yes"),
-    "restore": (restore, "spacegrey t2 restore studio --yes"),
-    "adopt": (adopt, "spacegrey t2 adopt studio"),
+    "status": (status, "spacegrey t2 status my-mac"),
+    "unlock": (unlock, "spacegrey t2 unlock my-mac"),
+    "lock": (lock, "spacegrey t2 lock my-mac"),
+    "passwd": (passwd, "spacegrey t2 passwd my-mac"),
+    "recovery-key": (recovery_key, "spacegrey t2 recovery-key my-mac"),
+    "filevault": (filevault, "spacegrey t2 filevault on my-mac"),
+    "erase": (erase, "spacegrey t2 erase my-mac --yes"),
+    "restore": (restore, "spacegrey t2 restore my-mac --yes"),
+    "adopt": (adopt, "spacegrey t2 adopt my-mac"),
+    "smc": (smc, "spacegrey t2 smc TC0c --dir my-mac --work cinebench-r15-loop --at 60"),
 }
 
 for _name, (_function, _example) in SUBCOMMANDS.items():
     app.command(_name, cls=Verb, rich_help_panel="chip", epilog=_example)(_function)
+for _name, (_function, _example) in (t2_boot.SUBCOMMANDS | t2_signer.SUBCOMMANDS).items():
+    app.command(_name, cls=Verb, rich_help_panel="start", epilog=_example)(_function)

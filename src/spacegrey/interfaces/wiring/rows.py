@@ -54,20 +54,25 @@ def rows(answer: Answer) -> list[Row]:
             family = site.id.rpartition("/")[2].rstrip("-0123456789") or site.id
             free.setdefault(site.above, {}).setdefault(family, []).append(site.id.rpartition("/")[2])
 
+    nowhere = [one.name for one in outcome.devices if not one.port]
+
     def walk(key: str | None, depth: int) -> None:
         inner = below.get(key, [])
         spare = [", ".join(names) for names in free.get(key, {}).values()]
+        more = bool(nowhere) and depth == 1
         for number, child in enumerate(inner):
             load = outcome.loads[child]
-            last = number == len(inner) - 1 and not spare
+            last = number == len(inner) - 1 and not spare and not more
             one = at.get(child)
             kind = "link" if one is None else "device" if one.fits else "refused"
             found.append(Row(depth, kind, load.wire.name if one is None else _named(one), load, last))
             walk(child, depth + 1)
         if spare:
-            found.append(Row(depth, "free", f"free: {', '.join(spare)}", None))
+            found.append(Row(depth, "free", f"free: {', '.join(spare)}", None, not more))
 
     walk(None, 1)
+    if nowhere:
+        found.append(Row(1, "refused", f"no port: {', '.join(nowhere)}", None))
     return found
 
 

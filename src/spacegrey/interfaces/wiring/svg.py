@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LINE, TOP, LEFT, STEP = 30, 64, 24, 26
 WIDTH, BAR_X, BAR_WIDTH = 1160, 610, 220
 STYLE = """
+  .wiring .page { fill: #fff }
   .wiring text { font: 13px system-ui, sans-serif; fill: #222 }
   .wiring .title { font-size: 17px; font-weight: 600 }
   .wiring .small { font-size: 11px; fill: #555 }
@@ -22,7 +23,7 @@ STYLE = """
   .wiring .refused { fill: #b3261e }
   .wiring .branch { stroke: #9aa5b1; fill: none; stroke-width: 1.4 }
   .wiring .room { fill: #eef2f7; stroke: #9aa5b1 }
-  .wiring .full { stroke: #b3261e; stroke-width: 2 }
+  .wiring .full { fill: none; stroke: #b3261e; stroke-width: 2 }
   .wiring .displays { fill: #8e7cc3 }
   .wiring .read { fill: #3d85c6 }
   .wiring .write { fill: #e69138 }
@@ -42,6 +43,8 @@ def drawing(answer: Answer) -> str:
             f'role="img" aria-label="{escape(title, {chr(34): "&quot;"})}">'
         ),
         f"<style>{STYLE}</style>",
+        # A dark page would show dark letters on dark.
+        f'<rect class="page" width="{WIDTH}" height="{height}"/>',
         f'<text class="title" x="{LEFT}" y="28">{escape(title)}</text>',
         *_legend(),
     ]
@@ -73,11 +76,12 @@ def _bars(load: Load, y: float) -> list[str]:
     """Return two bars: towards the machine above, away from it below, with displays first."""
     parts: list[str] = []
     for direction, top in ((READ, y - 13), (WRITE, y - 4)):
-        full = " full" if is_full(load, (direction,)) else ""
         shown = load.displays_gbps if direction == WRITE else 0.0
         most = load.capacity[direction] + shown
-        parts.append(f'<rect class="room{full}" x="{BAR_X}" y="{top:g}" width="{BAR_WIDTH}" height="8"/>')
-        if not 0.0 < most < float("inf"):
+        if most == float("inf"):
+            continue
+        parts.append(f'<rect class="room" x="{BAR_X}" y="{top:g}" width="{BAR_WIDTH}" height="8"/>')
+        if most <= 0.0:
             continue
         wide = BAR_WIDTH / most
         if shown:
@@ -86,6 +90,10 @@ def _bars(load: Load, y: float) -> list[str]:
             start = BAR_X + shown * wide
             width = load.data[direction] * wide
             parts.append(f'<rect class="{direction}" x="{start:.1f}" y="{top:g}" width="{width:.1f}" height="8"/>')
+    # Frames come last, so that no bar lies over them.
+    for direction, top in ((READ, y - 13), (WRITE, y - 4)):
+        if is_full(load, (direction,)):
+            parts.append(f'<rect class="full" x="{BAR_X}" y="{top:g}" width="{BAR_WIDTH}" height="8"/>')
     parts.append(f'<text class="small" x="{BAR_X + BAR_WIDTH + 10}" y="{y - 1:g}">{escape(words(load))}</text>')
     return parts
 

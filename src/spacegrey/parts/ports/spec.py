@@ -16,7 +16,7 @@ Count = Annotated[int, Field(ge=0, le=32)]
 Protocol = Literal[
     "thunderbolt1", "thunderbolt2", "thunderbolt3", "thunderbolt4",
     "usb2", "usb3", "usb3.1-gen2",
-    "displayport", "hdmi", "ethernet", "sd", "pcie", "internal",
+    "displayport", "hdmi", "ethernet", "wifi", "sd", "pcie", "internal",
 ]  # fmt: skip
 Output = Literal["hbr", "hbr2", "hbr3", "hdmi1.4", "hdmi2.0", "hdmi2.1"]
 HOST = "host"
@@ -80,9 +80,10 @@ class Receptacle(Spec):
 
     at: str = Field(default=HOST, description="the link behind it")
     count: Count = 1
-    connector: Literal["usb-c", "usb-a", "mini-displayport", "displayport", "hdmi", "rj45", "sd", "slot"]
+    connector: Literal["usb-c", "usb-a", "mini-displayport", "displayport", "hdmi", "rj45", "sd", "slot", "antenna"]
     speaks: Annotated[list[Protocol], Field(min_length=1)]
     rates_gbps: list[Positive] = Field(default_factory=list[float], description="line rates of Ethernet")
+    radio: str | None = Field(default=None, description="of Wi-Fi: id in catalog/network/radios.toml")
     generation: Annotated[int, Field(ge=1, le=5)] | None = Field(default=None, description="of a PCIe slot")
     lanes: Literal[1, 2, 4, 8, 16] | None = Field(default=None, description="of a PCIe slot")
     display: Output | None = Field(default=None, description="of an output that no Thunderbolt controller feeds")
@@ -95,6 +96,8 @@ class Receptacle(Spec):
             raise ValueError("an Ethernet receptacle needs rates_gbps")
         if "pcie" in self.speaks and not (self.generation and self.lanes):
             raise ValueError("a slot needs generation and lanes")
+        if "wifi" in self.speaks and self.radio is None:
+            raise ValueError("an antenna needs radio")
         return self
 
     def signalling_gbps(self, family: str) -> float:
@@ -117,6 +120,9 @@ class PortTree(Spec):
     heads: Count = Field(description="pictures that the graphics processor sends to the outside at one time")
     tiles_share_a_head: bool = Field(default=False, description="a display of two tiles takes one head and not two")
     thunderbolt_displays: Count | None = Field(default=None, description="displays over Thunderbolt, where fewer")
+    large_displays: Count | None = Field(
+        default=None, description="displays beyond 2560 x 2880, where the maker states fewer"
+    )
     drive: str | None = Field(default=None, description="the link behind which the built-in drive is")
     links: dict[str, Link]
     receptacles: dict[str, Receptacle]
@@ -153,6 +159,7 @@ class Cable(Spec):
     length_m: Annotated[float, Field(gt=0, le=1000)]
     active: bool = Field(default=False, description="amplifiers in its plugs")
     optical: bool = False
+    usb_gbps: Positive | None = Field(default=None, description="what it carries of USB, where less than its kind")
     gbps: Positive | None = Field(default=None, description="what is printed on it, where less than its kind carries")
     category: Literal["cat5e", "cat6", "cat6a", "cat7"] | None = Field(
         default=None, description="of an Ethernet cable; left out: 6A, which carries every rate over 100 m"
@@ -182,6 +189,12 @@ class Device(Spec):
     write_gbps: Annotated[float, Field(ge=0, le=1000)] | None = Field(default=None, description="away from it")
     rates_gbps: list[Positive] = Field(default_factory=list[float], description="line rates of an Ethernet partner")
     frame_bytes: Literal[1500, 9000] = Field(default=1500, description="largest Ethernet frame")
+    distance_m: Annotated[float, Field(ge=0, le=1000)] | None = Field(
+        default=None, description="to the access point of Wi-Fi"
+    )
+    walls: Annotated[int, Field(ge=0, le=50)] = Field(default=0, description="in between")
+    room: Literal["office", "home"] = "office"
+    band: Literal["5", "2.4"] = Field(default="5", description="of Wi-Fi, GHz")
     lanes: Literal[1, 2, 4, 8, 16] | None = Field(default=None, description="of a PCIe card")
     generation: Annotated[int, Field(ge=1, le=5)] | None = Field(default=None, description="of a PCIe card")
     display_outputs: Count = Field(default=0, description="display streams that a dock passes on")
@@ -199,5 +212,9 @@ class Device(Spec):
             raise ValueError(f"a {self.kind} device needs model, or read_gbps and write_gbps")
         if self.link == "pcie" and not (self.lanes and self.generation):
             raise ValueError("a PCIe card needs model, or generation and lanes")
+        if (self.link == "wifi") != (self.distance_m is not None):
+            raise ValueError("link wifi and distance_m go together: metres to the access point")
+        if self.link == "wifi" and self.kind not in {"network", "storage"}:
+            raise ValueError(f"over wifi go a network and its storage, not a {self.kind}")
         check_links(self.links, self.receptacles)
         return self

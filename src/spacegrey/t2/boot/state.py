@@ -67,7 +67,7 @@ class BootState:
     activated : bool
         Whether there was a valid activation.
     dfu : bool
-        Whether the machine is in DFU mode.
+        Whether the T2 waits for a repair: in DFU mode, or in its recovery mode.
     restoring : bool
         Whether a restore began and did not end.
     pair : str or None
@@ -171,13 +171,24 @@ def read_state(data: bytes) -> BootState:
             ),
         )
         # one encoding: what another program wrote differently is not taken for ours
-        if encode_state(found) != data:
+        if not _typed(found) or encode_state(found) != data:
             raise ValueError  # noqa: TRY301 - said below
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refusal(
             "the T2's boot state is of another version or damaged; a revive or restore makes it anew"
         ) from None
     return found
+
+
+def _typed(state: BootState) -> bool:
+    """Tell whether what a file says is of the types that a state has."""
+    texts = (state.build, state.session.form, *(text for text in (state.pair, state.reason) if text is not None))
+    password = state.firmware_password
+    return (
+        all(type(text) is str for text in texts)
+        and (type(state.slot), type(state.failure)) == (int, int)
+        and (password is None or type(password) is FirmwarePassword)
+    )
 
 
 def _truth(value: object) -> bool:

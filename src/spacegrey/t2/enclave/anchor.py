@@ -49,7 +49,7 @@ class Anchor:
             found: object = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             raise Refusal(f"{self.path} cannot be read: it says how new this machine's state is") from None
         content = cast("dict[str, object]", found) if isinstance(found, dict) else {}
         sequence, digest = content.get("sequence"), content.get("digest")

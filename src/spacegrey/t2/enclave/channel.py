@@ -17,6 +17,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from spacegrey.t2.enclave.messages import QUIET
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -92,7 +94,7 @@ class Channel:
             self._ended(self)
 
     def _do(self, room: memoryview, page: int, length: int, what: int) -> int:
-        if length > ROOM_BYTES or length % _PAGE or page + length // _PAGE > 1 << 63:
+        if length > ROOM_BYTES or length % _PAGE or page + max(1, length // _PAGE) > 1 << 63:
             return errno.EINVAL
         view = room[:length]
         with self._busy:
@@ -139,7 +141,7 @@ class End:
             EIO: the volume was locked, or the enclave is gone.
         """
         try:
-            self.socket.sendall(REQUEST.pack(page, length, what))
+            self.socket.sendall(REQUEST.pack(page, length, what), QUIET)
             reply = self.socket.recv(_REPLY.size, socket.MSG_WAITALL)
         except OSError:
             reply = b""

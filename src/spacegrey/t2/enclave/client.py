@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.enclave.channel import EngineHandle, received
-from spacegrey.t2.enclave.messages import SOCKET, Broken, Message, packed, read, run_folder
+from spacegrey.t2.enclave.messages import QUIET, SOCKET, Broken, Message, packed, read, run_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,10 +51,23 @@ class EnclaveClient:
         """
         try:
             with _connected(self._chip) as line:
-                line.sendall(packed(_as_json({"do": do, **said})))
+                line.sendall(packed(_as_json({"do": do, **said})), QUIET)
                 return _checked(read(line))
         except (Broken, OSError):
             raise Refusal("the enclave is gone: switch the machine on again") from None
+
+    def authenticate(self, password: bytes | bytearray, user: str | None = None) -> str:
+        """Return the user whose password this is, as `Enclave.authenticate`."""
+        return str(self.ask("authenticate", password=password, user=user))
+
+    def bind(self, name: str, digest: str) -> None:
+        """Keep the digest of a file of the boot policy, so that an old copy of it is noticed."""
+        self.ask("bind", name=name, digest=digest)
+
+    def bound(self, name: str) -> str | None:
+        """Return the digest that was bound last."""
+        found: str | None = self.ask("bound", name=name)
+        return found
 
     def engine(self, volume: str) -> EngineHandle:
         """Return the handle of an open volume's key, for `open_store`.
@@ -73,6 +85,9 @@ class EnclaveClient:
         self.ask("off")
         for _ in range(1000):
             if not (run_folder(self._chip) / SOCKET).exists():
+                if child := _children.pop(self._chip, None):
+                    with suppress(ChildProcessError):
+                        os.waitpid(child, 0)
                 return
             time.sleep(0.005)
         raise Refusal("the enclave does not end")
@@ -111,7 +126,7 @@ def _connected(chip: Path) -> socket.socket:
 def _channel(chip: Path, handle: str) -> End:
     try:
         with _connected(chip) as line:
-            line.sendall(packed({"do": "channel", "handle": handle}))
+            line.sendall(packed({"do": "channel", "handle": handle}), QUIET)
             head, files, _, _ = socket.recv_fds(line, 4, 2)
             _checked(read(line, head))
             return received(files)
@@ -146,25 +161,29 @@ def switch_on(chip: Path, disk: Path, name: str, **how: object) -> EnclaveClient
         It does not start; the line says why.
     """
     words = [sys.executable, "-I", "-m", "spacegrey.t2.enclave.process", str(chip), str(disk)]
-    started = subprocess.Popen(  # noqa: S603 - this very program
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    assert started.stdin is not None  # noqa: S101 - they were asked for
-    assert started.stdout is not None  # noqa: S101
-    with suppress(BrokenPipeError):
-        started.stdin.write(json.dumps(_as_json({"name": name, **how})).encode() + b"\n")
-        started.stdin.close()
-    said = started.stdout.readline()
-    started.stdout.close()
-    if not said:
-        raise Refusal(f"the enclave's process ended at its start (status {started.wait()})")
-    _checked(json.loads(said))
-    _children.append(started)
+    ours, theirs = socket.socketpair()
+    said, tells = os.pipe()
+    files = [
+        (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
+        (os.POSIX_SPAWN_DUP2, tells, 1),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    # No Popen: the process outlives this one.
+    started = os.posix_spawn(sys.executable, words, os.environ, file_actions=files, setsid=True)
+    theirs.close()
+    os.close(tells)
+    with ours, suppress(OSError):
+        ours.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
+    with os.fdopen(said) as told:
+        line = told.readline()
+    if not line:
+        raise Refusal(f"the enclave's process ended at its start (status {os.waitpid(started, 0)[1]})")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        os.waitpid(started, 0)
+    _checked(answer)
+    _children[chip] = started
     return EnclaveClient(chip)
 
 
-_children: list[subprocess.Popen[bytes]] = []  # a process that is off is buried when Python ends, or a Popen is made
+_children: dict[Path, int] = {}  # those that this process started, to be buried

@@ -27,6 +27,7 @@ from spacegrey.t2.enclave.keybag import (
     write_keybag,
 )
 from spacegrey.t2.enclave.keys import Mode, WrongKey, unwrap, wiped, wrap
+from spacegrey.t2.enclave.locker import NONCE_BYTES, blank
 from spacegrey.t2.enclave.volumes import Volumes
 
 if TYPE_CHECKING:
@@ -34,27 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spacegrey.t2.enclave.keys import Uid
-    from spacegrey.t2.enclave.locker import Content, Locker
+    from spacegrey.t2.enclave.locker import Locker
 
 ADMIN = "admin"
 """The user that a new machine knows."""
-
-NONCE_BYTES = 32
-
-
-def blank(profile: str) -> Content:
-    """Return what a new chip's locker holds."""
-    return {
-        "generation": 1,
-        "nonce": secrets.token_hex(NONCE_BYTES),
-        "failed": 0,
-        "delay": False,
-        "exhausted": False,
-        "profile": profile,
-        "recovery_sha256": None,
-        "media": {},
-        "bound": {},
-    }
 
 
 class Enclave:

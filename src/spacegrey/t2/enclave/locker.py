@@ -34,6 +34,24 @@ _HEAD = struct.Struct(">8sIQ12sI")  # magic, format, sequence, AES-GCM nonce, by
 
 Content = dict[str, Any]
 
+NONCE_BYTES = 32
+"""Of the anti-replay nonce, which changes with every change of the keybag."""
+
+
+def blank(profile: str) -> Content:
+    """Return what a new chip's locker holds."""
+    return {
+        "generation": 1,
+        "nonce": secrets.token_hex(NONCE_BYTES),
+        "failed": 0,
+        "delay": False,
+        "exhausted": False,
+        "profile": profile,
+        "recovery_sha256": None,
+        "media": {},
+        "bound": {},
+    }
+
 
 class Locker:
     """What the chip keeps, sealed under a key of its UID.

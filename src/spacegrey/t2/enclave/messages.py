@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
 LARGEST = 1 << 16
@@ -15,6 +15,9 @@ LARGEST = 1 << 16
 
 _LENGTH = struct.Struct(">I")
 SOCKET = "enclave.sock"
+
+QUIET: int = getattr(socket, "MSG_NOSIGNAL", 0)
+"""Flag of a send to one who may be gone: an error, and no signal that ends the command."""
 
 Message = dict[str, Any]
 

@@ -113,10 +113,10 @@ def _read(folder: Path) -> dict[str, object]:
         found: object = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{folder}: no enclave here ({FILE} is missing)") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise Refusal(f"{path} cannot be read") from None
     content = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    if content.get("format") != FORMAT or content.get("protection") not in set(Protection):
+    if content.get("format") != FORMAT or content.get("protection") not in list(Protection):
         raise Refusal(f"{path} is of another version or damaged")
     return content
 

@@ -22,6 +22,7 @@ FORMAT = 1
 NAME = "allowed.json"
 
 _DIGEST = re.compile(r"[0-9a-f]{96}")
+_KINDS = {"name": str, "chip": int, "board": int, "firmware": bool, "signing": bool}
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,15 @@ def _allowed(content: dict[str, Any]) -> Allowed:
     builds = tuple(Build(**build) for build in content["builds"])
     for build in builds:
         digests = list(build.objects.values())
-        if not all(_DIGEST.fullmatch(digest) for digest in digests) or not isinstance(build.signing, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - a file's
+        if not all(_DIGEST.fullmatch(digest) for digest in digests):
+            raise ValueError
+        if any(type(getattr(build, key)) is not kind for key, kind in _KINDS.items()):
             raise ValueError
     machines = content["machines"]
-    return Allowed(builds, None if machines is None else tuple(map(int, machines)), tuple(map(int, content["locked"])))
+    return Allowed(builds, None if machines is None else _ecids(machines), _ecids(content["locked"]))
+
+
+def _ecids(found: list[Any]) -> tuple[int, ...]:
+    if any(type(one) is not int for one in found):
+        raise ValueError
+    return tuple(found)

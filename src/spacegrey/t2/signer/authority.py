@@ -194,7 +194,7 @@ def open_authority(folder: Path) -> Authority:
         found: object = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: no signer here ({NAME} is missing); 't2 signer create' makes one") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise Refusal(f"{folder / NAME} cannot be read") from None
     if found != {"format": FORMAT}:
         raise Refusal(f"{folder / NAME} is of another version or damaged")

@@ -9,10 +9,20 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from spacegrey.errors import Refusal
-from spacegrey.t2.signer.exchange import LARGEST, Question, SignerRefused, Status, encode_question, read_answer
+from spacegrey.t2.signer.exchange import (
+    LARGEST,
+    LARGEST_FILE,
+    Question,
+    SignerRefused,
+    Status,
+    encode_question,
+    read_answer,
+)
 
 if TYPE_CHECKING:
     from spacegrey.t2.image4.verify import Chip
@@ -82,21 +92,40 @@ class SigningService:
             raise SignerRefused(Status.MALFORMED, "what came is no activation") from None
         return record, manifest
 
+    def fetch(self, build: str, name: str, chunk: int | None = None) -> bytes:
+        """Return a file of a build, or one chunk of it.
+
+        Raises
+        ------
+        Unreachable
+            There is no network, or no server.
+        SignerRefused
+            The server has no such file.
+        """
+        which = "" if chunk is None else f"?chunk={chunk}"
+        return self._ask(f"/builds/{quote(build, safe='')}/{quote(name, safe='')}{which}", None)
+
     def _post(self, path: str, content: bytes) -> bytes:
+        return self._ask(path, content, {"Content-Type": 'text/xml; charset="utf-8"'})
+
+    def _ask(self, path: str, content: bytes | None, headers: dict[str, str] | None = None) -> bytes:
         if self.url is None:
             raise Unreachable("no network: the signing server cannot be asked")
         if not self.url.startswith("http://"):
             raise Unreachable(f"{self.url} is no http address")
         asked = urllib.request.Request(  # noqa: S310 - the address was checked
-            self.url + path, content, {"Content-Type": 'text/xml; charset="utf-8"'}
+            self.url + path, content, headers or {}
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         why = ""
         for _ in range(self.tries):
             try:
                 with opener.open(asked, timeout=self.patience_s) as answer:
-                    return answer.read(LARGEST)
+                    return answer.read(LARGEST if content is not None else LARGEST_FILE)
             except urllib.error.HTTPError as error:
+                if error.code == HTTPStatus.NOT_FOUND:
+                    error.close()
+                    raise SignerRefused(Status.UNKNOWN_BUILD, f"There is nothing at {path}") from None
                 why = f"it answers {error.code}"
                 error.close()
             except (OSError, http.client.HTTPException, ValueError) as error:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LARGEST = 1 << 20
 """Bytes of a question or an answer."""
 
+LARGEST_FILE = 64 << 20
+"""Bytes of a file of a build, or of a chunk of one."""
+
 DIGEST_BYTES = 48
 
 COMPONENTS = {
@@ -43,6 +46,12 @@ COMPONENTS = {
 
 FIRMWARE = ("iBoot", "SEP", "KernelCache", "MacEFI")
 """The T2's own objects, in the order in which they start."""
+
+ACTIVATION = "actv"
+"""Type of an activation record in a manifest; Apple's is not published."""
+
+PASSWORD_RESET = "fwpr"  # noqa: S105 - a type
+"""Type of a reset of the firmware password in a manifest; Apple's is not published."""
 
 _ECID_BITS, _NUMBER_BITS = 64, 31
 
@@ -132,7 +141,7 @@ def _plist(data: bytes) -> dict[str, Any]:
         raise ValueError("too large")
     try:
         found: object = plistlib.loads(data, fmt=plistlib.FMT_XML)
-    except (ExpatError, ValueError, TypeError, AttributeError, IndexError, KeyError, OverflowError, RecursionError):
+    except (ExpatError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
         raise ValueError("no property list") from None
     if not isinstance(found, dict):
         raise ValueError("no dictionary")  # noqa: TRY004 - the bytes are wrong, not a caller's type

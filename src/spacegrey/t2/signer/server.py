@@ -10,16 +10,18 @@ import base64
 import binascii
 import contextlib
 import json
+import re
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.image4.verify import Chip
 from spacegrey.t2.signer.allowed import read_allowed
 from spacegrey.t2.signer.exchange import (
     LARGEST,
+    LARGEST_FILE,
     SignerRefused,
     Status,
     encode_answer,
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 SIGNING = "/TSS/controller"
 ACTIVATING = "/deviceservices/deviceActivation"
 
+CHUNK_BYTES = 10 * 10**6
+"""Of a file that is asked for in chunks."""
+
+_FILE = ("", "builds", "BUILD", "FILE")
+_CHUNK_DIGITS = 6
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATIENCE_S = 10.0  # for a client that says nothing
 
 
@@ -73,15 +81,51 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
-    def _reply(self, answer: bytes) -> None:
+    def do_GET(self) -> None:
+        """Hand out a file of a build, or a chunk of it."""
+        server = cast("_Server", self.server)
+        content = _file(server.folder, self.path)
+        if content is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        else:
+            self._reply(content, "application/octet-stream")
+
+    def _reply(self, answer: bytes, kind: str = "text/xml; charset=utf-8") -> None:
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/xml; charset=utf-8")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the standard library has it
         """Write nothing: what was asked and answered is logged where it is decided."""
+
+
+def _file(folder: Path, asked: str) -> bytes | None:
+    place = urlsplit(asked)
+    words = [unquote(word) for word in place.path.split("/")]
+    chunk = parse_qs(place.query).get("chunk", [""])[0]
+    if len(words) != len(_FILE) or words[:2] != list(_FILE[:2]):
+        return None
+    number = int(chunk) if chunk.isascii() and chunk.isdigit() and len(chunk) <= _CHUNK_DIGITS else None
+    return build_file(folder, words[2], words[3], number)
+
+
+def build_file(folder: Path, build: str, name: str, chunk: int | None = None) -> bytes | None:
+    """Return a file of a build, or one chunk of it; None where there is none.
+
+    Names have no slash and no leading dot, so nothing else of the folder can be reached.
+    """
+    if not _NAME.fullmatch(build) or not _NAME.fullmatch(name):
+        return None
+    try:
+        with (folder / "builds" / build / name).open("rb") as file:
+            if chunk is None:
+                return file.read(LARGEST_FILE)
+            file.seek(chunk * CHUNK_BYTES)
+            return file.read(CHUNK_BYTES)
+    except OSError:
+        return None
 
 
 def _signed(server: _Server, content: bytes) -> bytes:

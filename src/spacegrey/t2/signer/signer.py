@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spacegrey.errors import Refusal
 from spacegrey.t2.image4.payload import NONCE_BYTES
 from spacegrey.t2.signer.authority import Authority, Leaf
-from spacegrey.t2.signer.exchange import COMPONENTS, Question, SignerRefused, Status
+from spacegrey.t2.signer.exchange import ACTIVATION, COMPONENTS, PASSWORD_RESET, Question, SignerRefused, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 EPOCH = 2
 """Certificate epoch of what is signed: that of the T2."""
-
-ACTIVATION = "actv"
-"""Type of an activation record in a manifest."""
 
 
 def ticket(question: Question, allowed: Allowed, authority: Authority) -> bytes:
@@ -81,6 +78,21 @@ def activation(chip: Chip, nonce: bytes, allowed: Allowed, authority: Authority)
     properties = _properties(chip, firmware=True) | {"ECID": chip.ecid, "BNCH": nonce}
     objects = {ACTIVATION: _object(hashlib.sha384(record).digest())}
     return record, authority.sign(Leaf.PERSONALISED, properties, objects)
+
+
+def password_reset(chip: Chip, nonce: bytes, authority: Authority) -> bytes:
+    """Return the file that takes the firmware password of one machine away, once.
+
+    Raises
+    ------
+    Refusal
+        The nonce is not of 32 bytes.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise Refusal(f"the nonce of a request has {NONCE_BYTES} bytes")
+    shown = f"{chip.ecid:016X}-{nonce.hex().upper()}".encode()
+    properties = _properties(chip, firmware=True) | {"ECID": chip.ecid, "BNCH": nonce}
+    return authority.sign(Leaf.PERSONALISED, properties, {PASSWORD_RESET: _object(hashlib.sha384(shown).digest())})
 
 
 def _object(digest: bytes) -> Mapping[str, Value]:

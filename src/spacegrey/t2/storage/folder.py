@@ -135,7 +135,7 @@ def paired(folder: Path) -> tuple[str, list[str]]:
         found: object = json.loads((folder / PAIRING).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{folder}: no disk here ({PAIRING} is missing)") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise Refusal(f"{folder / PAIRING} cannot be read") from None
     content = cast("dict[str, object]", found) if isinstance(found, dict) else {}
     pair, serials = content.get("pair"), content.get("serials")

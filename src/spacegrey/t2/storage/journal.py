@@ -47,6 +47,13 @@ def _padded(*parts: bytes) -> memoryview:
     return memoryview(whole + bytes(-len(whole) % PAGE))
 
 
+def _count_erasures(blocks: Blocks, table: NDArray[np.uint32]) -> None:
+    """Take over how worn these blocks are; raise `Damaged` where one is not there."""
+    if table.size and table[:, 0].max() >= blocks.erasures.size:
+        raise Damaged("the journal names blocks beyond the disk")
+    blocks.erasures[table[:, 0]] = table[:, 1]
+
+
 class Journal:
     """The two slots of a disk.
 
@@ -62,7 +69,7 @@ class Journal:
         self._device = device
         self._geometry = geometry
         self._slot = 0
-        self._generation = 0
+        self.generation = 0
         self._sequence = 0
         self._used = 0  # pages of the journal
         self._checkpoint_pages = 0
@@ -83,7 +90,7 @@ class Journal:
         """Make a record durable: extents (first page, flash page, count) in order, and how worn these blocks are."""
         table = np.array(sorted(worn), "<u4")
         payload = extents.tobytes() + np.stack([table, blocks.erasures[table]], axis=1).astype("<u4").tobytes()
-        head = (_RECORD_MAGIC, self._generation, self._sequence + 1, len(extents), len(worn), len(payload))
+        head = (_RECORD_MAGIC, self.generation, self._sequence + 1, len(extents), len(worn), len(payload))
         digest = _digest(_RECORD.pack(*head, bytes(_DIGEST)), payload)
         whole = _padded(_RECORD.pack(*head, digest), payload)
         self._device.write(self._journal_at(self._slot) + self._used * PAGE, [whole])
@@ -105,12 +112,12 @@ class Journal:
             self._device.write(place + length, [_padded(part)])
             length += -(-len(part) // PAGE) * PAGE
         self._sync()
-        head = (_HEADER_MAGIC, self._generation + 1, len(touched), len(worn), length)
+        head = (_HEADER_MAGIC, self.generation + 1, len(touched), len(worn), length)
         sealed = hashlib.blake2b(_HEADER.pack(*head, hasher.digest()), digest_size=_DIGEST).digest()
         self._device.write(self._at(slot), [_padded(_HEADER.pack(*head, hasher.digest()), sealed)])
         self._sync()
         self._slot, self._used, self._sequence = slot, 0, 0
-        self._generation += 1
+        self.generation += 1
         self._checkpoint_pages = length // PAGE
 
     @staticmethod
@@ -154,7 +161,7 @@ class Journal:
         if not headers:
             raise Damaged("the map has no checkpoint")
         self._slot = max(headers, key=lambda slot: headers[slot][0])
-        self._generation, touched, worn, length, digest = headers[self._slot]
+        self.generation, touched, worn, length, digest = headers[self._slot]
         self._load_checkpoint(pages, blocks, touched, worn, digest)
         self._checkpoint_pages = length // PAGE
         replayed = 0
@@ -162,7 +169,7 @@ class Journal:
             extents, table, used = record
             if mapping.replay(pages.forward, pages.touched, extents):
                 raise Damaged("the journal names pages beyond the disk")
-            blocks.erasures[table[:, 0]] = table[:, 1]
+            _count_erasures(blocks, table)
             self._used += used
             self._sequence += 1
             replayed += 1
@@ -199,7 +206,7 @@ class Journal:
         table = np.frombuffer(part(8 * worn), "<u4").reshape(-1, 2)
         if hasher.digest() != digest:
             raise Damaged("the checkpoint of the map is damaged")
-        blocks.erasures[table[:, 0]] = table[:, 1]
+        _count_erasures(blocks, table)
 
     def _record(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32], int] | None:
         """Return the next record of the journal, if one is whole, and its length in pages."""
@@ -211,7 +218,7 @@ class Journal:
         self._device.read(place, [page])
         magic, generation, sequence, extents, worn, length, digest = _RECORD.unpack_from(page)
         used = -(-(_RECORD.size + length) // PAGE)
-        if (magic, generation, sequence) != (_RECORD_MAGIC, self._generation, self._sequence + 1) or used > left:
+        if (magic, generation, sequence) != (_RECORD_MAGIC, self.generation, self._sequence + 1) or used > left:
             return None
         whole = memoryview(bytearray(used * PAGE))
         self._device.read(place, [whole])

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.errors import Refusal
 from spacegrey.t2.storage.engine import PAGE
-from spacegrey.t2.storage.geometry import Geometry
+from spacegrey.t2.storage.geometry import LARGEST_BYTES, Geometry
 
 if TYPE_CHECKING:
     from spacegrey.t2.storage.device import Device
@@ -24,6 +24,8 @@ _LABEL = b"SPACEGREY FLASH MODULE\n"
 _HEALTH = b"SPACEGREY FLASH HEALTH\n"
 _DIGEST = 16
 _HEALTH_PAGES = (2, 3)
+_MOST_MODULES = 8  # of a data sheet
+_LARGEST_COUNTER = 1 << 64
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def _opened(magic: bytes, page: memoryview) -> dict[str, Any] | None:
         page[PAGE - _DIGEST :]
     ):
         return None
-    found: object = json.loads(body[len(magic) :].rstrip(b"\0"))
+    try:
+        found: object = json.loads(body[len(magic) :].rstrip(b"\0"))
+    except (ValueError, RecursionError):  # the digest is no signature: anybody can write a page that has it
+        return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
@@ -119,10 +124,30 @@ def read_label(module: Device, name: str) -> Label:
         found = None
     if found is None:
         raise Refusal(f"{name} is not a flash module, or its label is damaged")
-    if found["format"] != FORMAT:
+    if type(found.get("format")) is int and found["format"] != FORMAT:
         raise Refusal(f"{name} has format {found['format']}; this version reads format {FORMAT}")
-    geometry = Geometry(**found.pop("geometry"))
-    return Label(**found, geometry=geometry)
+    try:
+        geometry = _geometry(**found.pop("geometry"))
+        label = Label(**found, geometry=geometry)
+        texts = label.pair, label.serial, label.key_check
+        if not all(type(text) is str for text in texts) or (type(label.format), type(label.module)) != (int, int):
+            raise TypeError  # noqa: TRY301 - said below
+    except (KeyError, TypeError, ValueError):
+        raise Refusal(f"{name} has a label that contradicts itself: it is damaged or not of this program") from None
+    return label
+
+
+def _geometry(**content: Any) -> Geometry:  # noqa: ANN401 - JSON
+    """Return a geometry that a disk can have; raise TypeError or ValueError for any other."""
+    made = Geometry(**content)
+    numbers = {name: value for name, value in content.items() if name != "integrity"}
+    if type(made.integrity) is not bool or not all(type(value) is int for value in numbers.values()):
+        raise TypeError
+    if min(numbers.values()) < 1 or not 1 << 20 <= made.capacity <= LARGEST_BYTES or made.modules > _MOST_MODULES:
+        raise ValueError
+    if made.block_pages % (made.stripe_pages * made.modules) or not made.pages < made.data_pages < 1 << 32:
+        raise ValueError
+    return made
 
 
 def write_health(module: Device, counters: Counters) -> None:
@@ -133,7 +158,16 @@ def write_health(module: Device, counters: Counters) -> None:
 
 def read_health(module: Device) -> Counters:
     """Return the newest counters of a module; all zero where no copy is whole."""
-    known = {field.name for field in fields(Counters)}
     copies = [_opened(_HEALTH, _page(module, number)) for number in _HEALTH_PAGES]
-    read = [Counters(**{key: value for key, value in copy.items() if key in known}) for copy in copies if copy]
+    read = [counters for copy in copies if copy is not None and (counters := _counters(copy)) is not None]
     return max(read, key=lambda counters: counters.sequence, default=Counters())
+
+
+def _counters(content: dict[str, Any]) -> Counters | None:
+    """Return counters; None where one is no count."""
+    known: dict[str, Any] = {key: type(value) for key, value in asdict(Counters()).items()}
+    values = {key: value for key, value in content.items() if key in known}
+    if "seconds_on" in values and type(values["seconds_on"]) is int:
+        values["seconds_on"] = float(min(values["seconds_on"], _LARGEST_COUNTER))
+    good = all(type(value) is known[key] and 0 <= value < _LARGEST_COUNTER for key, value in values.items())
+    return Counters(**values) if good else None

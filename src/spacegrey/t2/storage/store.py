@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spacegrey.errors import Refusal
 from spacegrey.t2.storage.device import Encryption, Stripe, data_layers
 from spacegrey.t2.storage.engine import PAGE
 from spacegrey.t2.storage.geometry import LABEL_PAGES
@@ -255,5 +256,10 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        try:
+            self.close()
+        except OSError as error:
+            if kind is None:
+                reason = error.strerror or error
+                raise Refusal(f"the disk could not be closed in order ({reason}); what was flushed is safe") from None

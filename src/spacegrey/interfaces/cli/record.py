@@ -1,0 +1,203 @@
+"""`spacegrey record`: a workload from a real job."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from spacegrey.simulation.run import Run
+    from spacegrey.workload.library import Workload
+    from spacegrey.workload.recording.estimate import Demand
+    from spacegrey.workload.recording.rating import Rating
+    from spacegrey.workload.recording.sampling import Samples
+
+EXAMPLES = """
+spacegrey record --out sleep.toml -- sleep 1
+spacegrey record --out pack.toml --cores 1 -- tar -czf a.tgz /usr/include
+"""
+
+MOST_PHASES = 20
+"""Phases that are printed."""
+
+
+class Kind(StrEnum):
+    """Class of the work, which counters would tell and samples do not."""
+
+    integer = "integer"
+    float = "float"
+
+
+def record(
+    command: Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND", help="What to run and record.")] = None,
+    pid: Annotated[int | None, typer.Option("--pid", metavar="N", help="Record a process that runs already.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="F.toml", help="The workload.")] = Path("recorded.toml"),
+    host: Annotated[
+        Path,
+        typer.Option("--host", metavar="F.toml", help="This computer as a machine; rated and written if not there."),
+    ] = Path("this-computer.toml"),
+    cores: Annotated[int | None, typer.Option("--cores", metavar="N", help="Cores that the job may use.")] = None,
+    seconds: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="With --pid: end after so long, such as 90s or 5min.")
+    ] = None,
+    kind: Annotated[
+        Kind, typer.Option("--class", help="Of the work: integer for builds and archives, float for renderers.")
+    ] = Kind.integer,
+    samples_to: Annotated[
+        Path | None, typer.Option("--samples", metavar="F.jsonl", help="Keep the samples, one JSON object a line.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
+) -> None:
+    """Record a real job as a workload.
+
+    Looks ten times a second at the command and all it starts, or at a running process. Ctrl-C ends the recording and
+    keeps it. The computer itself is rated once, for about five seconds, so that the work has units; then the workload
+    runs on any machine of the catalog.
+    """
+    import datetime as dt
+    import sys
+
+    from spacegrey.errors import InputError
+    from spacegrey.interfaces.cli.output import progress, say_when_compiling, writable
+    from spacegrey.simulation.runfile import write_whole
+    from spacegrey.units import parse_quantity
+    from spacegrey.workload.recording.estimate import demands
+    from spacegrey.workload.recording.recorded_workload import workload_text
+    from spacegrey.workload.recording.sampling import record_command, record_process
+
+    if (pid is None) == (not command):
+        raise InputError("record needs either a command after -- or --pid N: spacegrey record -- make -j8")
+    if seconds is not None and pid is None:
+        raise InputError("record: --for goes with --pid; a command is recorded until it ends, or until Ctrl-C")
+    if cores is not None and pid is not None:
+        raise InputError("record: --cores goes with a command; a running process keeps its own")
+    if out.suffix != ".toml" or host.suffix != ".toml":
+        raise InputError("record: --out and --host name files that end in .toml")
+    out_to, host_to, lines_to = writable(out), writable(host), writable(samples_to)
+    if out_to == host_to:
+        raise InputError(f"{out}: --out and --host name the same file")
+    wanted_s = parse_quantity(seconds, "time", "--for") if seconds is not None else None
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    rating = _rating(host, out.parent, today)
+    say_when_compiling()
+    if command:
+        # What the job prints does not belong into JSON.
+        taken = record_command(command, cores, stdout=sys.stderr.fileno() if as_json else None)
+    else:
+        typer.echo(f"recording process {pid}; Ctrl-C ends the recording and keeps it", err=True)
+        with progress(f"recording {pid}") as update:
+            taken = record_process(
+                pid or 0, wanted_s, lambda now: update(now / wanted_s if wanted_s else 0.0, f"{now:.0f} s")
+            )
+    found = demands(taken, rating, kind.value)
+    name = Path(command[0]).name if command else taken.command
+    text = workload_text(taken, found, rating, kind.value, name, today)
+    write_whole(out, lambda beside: beside.write_text(text, encoding="utf-8"))
+    if lines_to and samples_to:
+        from spacegrey.workload.recording.lines import json_lines
+
+        written = json_lines(taken)
+        write_whole(samples_to, lambda beside: beside.write_text(written, encoding="utf-8"))
+    replayed, made = replay(out, host, taken.cores, rating)
+    if as_json:
+        _write_json(out, host, taken, found, replayed, made)
+    else:
+        _print(out, host, taken, found, replayed, made)
+
+
+def _rating(host: Path, folder: Path, today: str) -> Rating:
+    """Return the rating of a host's file, or rate this computer and write the file."""
+    import socket
+
+    from spacegrey.errors import InputError
+    from spacegrey.simulation.runfile import write_whole
+    from spacegrey.workload.recording.rated_machine import machine_text, read_rating
+    from spacegrey.workload.recording.rating import rate_host
+
+    if host.exists():
+        known = read_rating(host)
+        if known.host != socket.gethostname():
+            raise InputError(f"{host}: rated on {known.host!r}, and this is {socket.gethostname()!r}: name another")
+        return known
+    typer.echo("rating this computer, once (about 5 s)...", err=True)
+    rating = rate_host(folder, today)
+    write_whole(host, lambda beside: beside.write_text(machine_text(rating), encoding="utf-8"))
+    # As it stands in the file, so that the first recording and the next are alike.
+    return read_rating(host)
+
+
+def replay(out: Path, host: Path, cores: int, rating: Rating) -> tuple[Run, Workload]:
+    """Return a recording run on the host's own machine, with the cores that it had."""
+    from spacegrey.machine.assembly import machine
+    from spacegrey.simulation.run import simulate
+    from spacegrey.workload.library import workload
+
+    made = workload(str(out))
+    return simulate(made, machine(selector_of(host, cores, rating))), made
+
+
+def selector_of(host: Path, cores: int, rating: Rating) -> str:
+    """Return the selector of a rated host with so many of its cores, or with all where it has no such choice."""
+    fewer = cores < rating.cores and cores & (cores - 1) == 0
+    return f"{host}:{cores}-core" if fewer else str(host)
+
+
+def _write_json(out: Path, host: Path, taken: Samples, found: list[Demand], replayed: Run, made: Workload) -> None:
+    from dataclasses import asdict
+
+    from spacegrey.interfaces.cli.output import write_json
+
+    kept = made.spec.recorded
+    write_json({
+        "workload": str(out),
+        "machine": str(host),
+        "recorded": kept.model_dump(mode="json", exclude={"source", "assumed"}) if kept else None,
+        "looks": len(taken.columns["time_s"]),
+        "overhead": taken.overhead,
+        "interrupted": taken.interrupted,
+        "phases": [
+            {**asdict(one.stretch), "gop": one.gop, "serial": one.serial_order, "drive_read_gb": one.read_gb,
+             "drive_write_gb": one.write_gb}
+            for one in found
+        ],
+        "replay_s": replayed.duration_s,
+    })  # fmt: skip
+
+
+def _print(out: Path, host: Path, taken: Samples, found: list[Demand], replayed: Run, made: Workload) -> None:
+    from spacegrey.interfaces.cli.output import console, table
+    from spacegrey.interfaces.words import duration, error, percent
+
+    shown, kept = console(), made.spec.recorded
+    if kept is None:
+        return
+    shown.print(f"{kept.command}")
+    ended = ", ended before the job did" if taken.interrupted else ""
+    with_status = f", exit status {kept.exit_status}" if kept.exit_status else ""
+    shown.print(
+        f"{duration(taken.duration_s)} on {taken.cores} core{'s' if taken.cores > 1 else ''} of {kept.host}{ended}"
+        f"{with_status}; {len(taken.columns['time_s'])} looks for {percent(taken.overhead)} of a core\n"
+    )
+    rows = table(shown, "phase", ">from", ">alone", ">busy", ">drive", ">waits", ">parallel", ">threads", ">GB moved")
+    for number, one in enumerate(found[:MOST_PHASES], 1):
+        seen = one.stretch
+        rows.add_row(
+            str(number), f"{seen.begin_s:.1f} s", f"{seen.alone_s:.2f} s", f"{seen.busy_s:.2f} s",
+            f"{seen.drive_s:.2f} s", f"{seen.wait_s:.2f} s", percent(seen.parallel), str(seen.threads),
+            f"{seen.read_gb + seen.write_gb:.2f}",
+        )  # fmt: skip
+    shown.print(rows)
+    if len(found) > MOST_PHASES:
+        shown.print(f"and {len(found) - MOST_PHASES} more phases")
+    shown.print()
+    if kept.duration_s > 1.02 * kept.alone_s:
+        shown.print(f"with nothing else on the computer: {duration(kept.alone_s)}")
+    off = error(100.0 * (replayed.duration_s / kept.alone_s - 1.0)) if kept.alone_s > 0.0 else "-"
+    shown.print(f"replayed on {host}: {duration(replayed.duration_s)} ({off})")
+    shown.print(f"confidence: {'; '.join([kept.confidence, *kept.doubts])}")
+    for words in kept.unseen:
+        shown.print(f"not seen: {words}")
+    shown.print(f"\nworkload: {out} (spacegrey run {out} --on imac-pro)", soft_wrap=True)

@@ -1,0 +1,339 @@
+"""Subcommands of `spacegrey t2` about what starts: boot, policy, firmware password, repairs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spacegrey.errors import InputError, Refusal
+from spacegrey.interfaces.cli.passwords import Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from spacegrey.t2.boot.machine import Machine
+    from spacegrey.t2.boot.results import BootResult
+    from spacegrey.t2.boot.state import BootState
+    from spacegrey.virtual.starting import Enclave
+
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")]
+Fd = Annotated[
+    int | None, typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this descriptor.")
+]
+Network = Annotated[
+    str | None, typer.Option("--network", metavar="URL", help="A signing server (default: no network).")
+]
+Firmware = Annotated[str, typer.Option("--firmware", metavar="BUILD", help="Which firmware.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
+
+
+class Level(StrEnum):
+    """Policies of secure boot."""
+
+    FULL = "full"
+    MEDIUM = "medium"
+    NONE = "none"
+
+
+class Permission(StrEnum):
+    """Whether external disks may start."""
+
+    ALLOW = "allow"
+    DISALLOW = "disallow"
+
+
+class Form(StrEnum):
+    """File systems of an external disk."""
+
+    APFS = "apfs"
+    HFS = "hfs+"
+
+
+class Change(StrEnum):
+    """What to do with the firmware password."""
+
+    SHOW = "show"
+    SET = "set"
+    MODE_COMMAND = "mode-command"
+    MODE_FULL = "mode-full"
+    REMOVE = "remove"
+    FORBID_RESET = "forbid-reset"
+    REQUEST_RESET = "request-reset"
+    RESET = "reset"
+
+
+@contextmanager
+def _opened(folder: Path, secrets: Secrets, url: str | None = None) -> Generator[tuple[Machine, Enclave]]:
+    """Yield a machine and its enclave, which is switched on for as long as this takes."""
+    from spacegrey.t2.enclave.client import is_on
+    from spacegrey.t2.enclave.uid import Protection, protection_of
+    from spacegrey.virtual.instance import open_instance
+    from spacegrey.virtual.starting import open_boot
+
+    instance = open_instance(folder)
+    passphrase = None
+    if protection_of(instance.chip) is Protection.PASSPHRASE and not is_on(instance.chip):
+        passphrase = secrets.ask("passphrase", "SPACEGREY_PASSPHRASE")
+    with instance.powered(passphrase=passphrase) as client:
+        yield open_boot(instance, client, url, passphrase)
+
+
+def _state(state: BootState) -> dict[str, Any]:
+    password = state.firmware_password
+    return {
+        "secure_boot": state.secure_boot.word,
+        "external_boot": state.external_boot,
+        "firmware_password": password and str(password.mode),
+        "firmware_reset": None if password is None else password.resettable,
+        "firmware": state.build,
+        "activated": state.activated,
+        "waiting_for_repair": state.dfu,
+        "last_failure": state.reason,
+        "failure_byte": state.failure,
+        "running": str(state.session.where),
+    }
+
+
+def _show(state: BootState, as_json: bool) -> None:
+    from spacegrey.interfaces.cli.output import console, table, write_json
+
+    facts = _state(state)
+    if as_json:
+        write_json(facts)
+        return
+    out = console()
+    shown = table(out, "start", "")
+    shown.add_row("secure boot", {"full": "Full", "medium": "Medium", "none": "No Security"}[facts["secure_boot"]])
+    shown.add_row("external disks", "allowed" if state.external_boot else "not allowed")
+    asked = {None: "none", "command": "asked for when keys are held", "full": "asked for at every start"}
+    shown.add_row("firmware password", asked[facts["firmware_password"]])
+    shown.add_row("firmware", state.build + (", waits for a repair" if state.dfu else ""))
+    shown.add_row("activated", "yes" if state.activated else "no")
+    shown.add_row("running", str(state.session.where))
+    if state.reason:
+        shown.add_row("last failure", f"{state.reason} (byte {state.failure:#04x})")
+    out.print(shown)
+
+
+def provision(
+    folder: Dir,
+    signer: Annotated[Path, typer.Option("--signer", help="The signer whose root certificate the Boot ROM gets.")],
+    firmware: Firmware = "bridge-1",
+    system: Annotated[str, typer.Option("--system", metavar="BUILD", help="Which system.")] = "macos-1",
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do what the factory does.
+
+    Root certificate, signed firmware, activation and a system, once for each machine.
+    """
+    from spacegrey.t2.enclave.uid import Protection, protection_of
+    from spacegrey.virtual.instance import open_instance
+    from spacegrey.virtual.starting import make
+
+    secrets, instance = Secrets(password_fd), open_instance(folder)
+    needs = protection_of(instance.chip) is Protection.PASSPHRASE
+    passphrase = secrets.ask("passphrase", "SPACEGREY_PASSPHRASE") if needs else None
+    with instance.powered(passphrase=passphrase) as client:
+        machine = make(instance, client, signer, firmware, system)
+        _show(machine.state.load(), as_json)
+
+
+def boot(
+    folder: Dir,
+    hold: Annotated[str, typer.Option("--hold", metavar="KEY", help="A key that is held, such as cmd-r.")] = "none",
+    disk: Annotated[
+        Path | None, typer.Option("--disk", metavar="FOLDER", help="Start from this external disk.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--disk-format", help="File system of that disk.")] = Form.APFS,
+    network: Network = None,
+    firmware_password: Annotated[
+        bool, typer.Option("--firmware-password", help="Give the firmware password where it is asked for.")
+    ] = False,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start the machine; show what was measured.
+
+    Stage by stage, each verifying the next. Ends with status 1 where it does not get to where it should.
+    """
+    from spacegrey.interfaces.cli.output import write_json
+    from spacegrey.t2.boot.chain import Start
+    from spacegrey.t2.boot.chain import boot as start
+    from spacegrey.t2.boot.results import Stop
+    from spacegrey.virtual.starting import external_volume
+
+    secrets = Secrets(password_fd)
+    typed = secrets.ask("firmware password", "SPACEGREY_FIRMWARE_PASSWORD") if firmware_password else None
+    volume = external_volume(disk, str(form)) if disk else None
+    with _opened(folder, secrets, network) as (machine, _):
+        result = start(machine, Start(hold, typed, volume))
+    if as_json:
+        write_json(result.as_dict())
+    else:
+        _show_result(result)
+    if result.code is not None and result.code not in {Stop.KEY_IGNORED, Stop.FORCED_DFU}:
+        raise typer.Exit(1)
+
+
+def _show_result(result: BootResult) -> None:
+    from spacegrey.interfaces.cli.output import console, table
+    from spacegrey.t2.boot.log import register
+
+    out = console()
+    shown = table(out, "|stage", "|object", "|sha-384", "verdict")
+    for entry in result.entries:
+        shown.add_row(entry.stage, entry.object_type, f"{entry.digest.hex()[:16]}…", entry.verdict)
+    if result.entries:
+        out.print(shown)
+        out.print(f"register {register(result.entries).hex()[:32]}…")
+    out.print(f"in {result.outcome}" + (f": {result.reason}" if result.reason else ""))
+    if result.code:
+        out.print(f"code {result.code}, byte {result.failure:#04x}")
+
+
+def policy(
+    folder: Dir,
+    secure_boot: Annotated[Level | None, typer.Option("--secure-boot", help="What the Intel side may run.")] = None,
+    external_boot: Annotated[Permission | None, typer.Option("--external-boot", help="External disks.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="The administrator (default: the first user).")] = None,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the policies, or change them: from recoveryOS only.
+
+    A change needs an administrator's password. `t2 boot DIR --hold cmd-r` starts recoveryOS.
+    """
+    from spacegrey.t2.boot.policy import SecureBoot, check_session
+    from spacegrey.t2.boot.utility import set_policy
+
+    secrets = Secrets(password_fd)
+    with _opened(folder, secrets) as (machine, enclave):
+        state = machine.state.load()
+        if secure_boot or external_boot:
+            check_session(state.session)  # before a password is asked for in vain
+            state = set_policy(
+                machine,
+                enclave,
+                secrets.ask("password", "SPACEGREY_PASSWORD"),
+                user,
+                secure_boot=SecureBoot[secure_boot.name] if secure_boot else None,
+                external_boot=external_boot is Permission.ALLOW if external_boot else None,
+            )
+        _show(state, as_json)
+
+
+def firmware_password(
+    change: Annotated[
+        Change,
+        typer.Argument(
+            metavar="ACTION",
+            help="show; set; mode-command: ask when keys are held; mode-full: ask at every start; remove; "
+            "forbid-reset: for good; request-reset: show what the signer needs; reset: with its --file.",
+        ),
+    ],
+    folder: Dir,
+    file: Annotated[Path | None, typer.Option("--file", help="reset: what the signer made.")] = None,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set, change or reset the firmware password.
+
+    It is set in macOS or recoveryOS. It locks choices at start; it encrypts nothing.
+    """
+    from spacegrey.interfaces.cli.output import console, write_json
+    from spacegrey.t2.boot import utility
+    from spacegrey.t2.boot.firmware_password import Mode
+
+    if (file is not None) != (change is Change.RESET):
+        raise InputError("--file belongs to reset, and reset needs it")
+    secrets = Secrets(password_fd)
+
+    def held() -> bytes:
+        return secrets.ask("firmware password", "SPACEGREY_FIRMWARE_PASSWORD")
+
+    with _opened(folder, secrets) as (machine, _):
+        state = machine.state.load()
+        if change is Change.REQUEST_RESET:
+            asked = utility.reset_request(machine)
+            write_json({"request": asked}) if as_json else console().print(asked)
+            return
+        if change is Change.SET:
+            old = held() if state.firmware_password else None
+            new = secrets.ask("new firmware password", "SPACEGREY_NEW_FIRMWARE_PASSWORD", twice=True)
+            state = utility.set_firmware_password(machine, old, new)
+        elif change in {Change.MODE_COMMAND, Change.MODE_FULL}:
+            state = utility.set_firmware_mode(machine, held(), Mode(change.removeprefix("mode-")))
+        elif change is Change.REMOVE:
+            state = utility.remove_firmware_password(machine, held())
+        elif change is Change.FORBID_RESET:
+            state = utility.forbid_firmware_reset(machine, held())
+        elif file is not None:
+            state = utility.reset_firmware_password(machine, _read(file))
+        _show(state, as_json)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(1 << 21)
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+
+
+def revive(
+    folder: Dir,
+    network: Network = None,
+    firmware: Firmware = "bridge-1",
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Install the chip's firmware anew; the disk stays as it is.
+
+    `t2 boot DIR --hold dfu` first.
+    """
+    from spacegrey.t2.boot.repair import revive as repair
+
+    with _opened(folder, Secrets(password_fd), network) as (machine, _):
+        _show(repair(machine, firmware), as_json)
+
+
+def activate(folder: Dir, network: Network = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
+    """Ask the network for an activation.
+
+    A restored machine needs one.
+    """
+    from spacegrey.t2.boot.repair import activate as ask
+
+    with _opened(folder, Secrets(password_fd), network) as (machine, _):
+        _show(ask(machine), as_json)
+
+
+def restore_firmware(folder: Path, network: str | None, firmware: str, secrets: Secrets, as_json: bool) -> bool:
+    """Restore a machine that has firmware, and tell whether it has; the disk is erased, the policies start over."""
+    from spacegrey.t2.boot.repair import restore as repair
+    from spacegrey.virtual.instance import open_instance
+    from spacegrey.virtual.starting import boot_folder
+
+    if not boot_folder(open_instance(folder)).is_dir():
+        return False
+    if network is None:
+        raise Refusal("no network: a restore needs a signing server (--network URL); nothing is erased")
+    with _opened(folder, secrets, network) as (machine, _):
+        state = repair(machine, firmware)
+    _show(state, as_json)
+    return True
+
+
+SUBCOMMANDS = {
+    "provision": (provision, "spacegrey t2 provision my-mac --signer my-signer"),
+    "boot": (boot, "spacegrey t2 boot my-mac --hold cmd-r"),
+    "policy": (policy, "spacegrey t2 policy my-mac --secure-boot medium"),
+    "firmware-password": (firmware_password, "spacegrey t2 firmware-password set my-mac"),
+    "revive": (revive, "spacegrey t2 revive my-mac --network http://127.0.0.1:8080"),
+    "activate": (activate, "spacegrey t2 activate my-mac --network http://127.0.0.1:8080"),
+}

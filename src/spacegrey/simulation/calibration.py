@@ -1,0 +1,264 @@
+"""A machine fitted to a log of it: which thermal ladder, with which numbers, how sure, and how well it foretells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.errors import Refusal
+from spacegrey.simulation.calibration_data import POWERS, Course, course
+from spacegrey.simulation.calibration_judge import HELD_RMSE_K, Judged, band_k, judge, missing_inputs
+from spacegrey.simulation.calibration_numbers import Number, ladder_numbers
+from spacegrey.simulation.calibration_power import findings
+from spacegrey.simulation.calibration_search import Searched, Shape, predicted, search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from spacegrey.logs.log import Log
+
+# What rises with the heat is the sink's air: a single lump has no sink.
+SHAPES = (
+    Shape(1, rises=False),
+    Shape(2, rises=False),
+    Shape(3, rises=False),
+    Shape(2, rises=True),
+    Shape(3, rises=True),
+)
+LEADS_S = (0.0, -1.0, 1.0, 2.0, 3.0)
+"""How much later than the temperature a power may be shown: some tools read a power that is slow to follow. [s]"""
+FOLDS = ((1, 5), (2, 7), (4, 8))
+"""Tenths of the time that are left out in turn to choose between shapes; the held-out ones are in none."""
+LEAD_STEP_S = 0.5
+SLOW_ROWS_S = 5.0
+MUCH_BETTER = 0.93
+"""Another power, or one shown later, must leave so much less of the squared error ..."""
+LEAST_GAIN_K2 = 0.02
+"""... and gain more than readings can show. [K²]"""
+BETTER = 0.975
+"""A shape with more numbers must err by so much less than a simpler one ..."""
+LEAST_GAIN_K = 0.05
+"""... and by more than readings can show. [K]"""
+FEWER_STARTS = 128
+FOLD_STARTS = 32
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A shape that was tried, and how it did on minutes that it was not fitted to."""
+
+    shape: Shape
+    left_out_rmse_k: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a log says of a machine.
+
+    Attributes
+    ----------
+    log : Log
+        What it was fitted to.
+    data : Course
+        What of it was used.
+    found : Searched
+        The ladder, fitted to every row.
+    lead_s : float
+        How much later than the temperature the power was found to be shown. [s]
+    numbers : tuple of Number
+        Every number with its band, and whether the log identifies it.
+    judged : Judged
+        How a fit that had not seen the held-out minutes foretold them.
+    tried : tuple of Tried
+        Every shape, the chosen one among them.
+    missing : tuple of str
+        Which input is missing where the held-out error is larger than it should be.
+    predicted_c : float64, shape (rows,)
+        What the fit without the held-out minutes says at every row. [degC]
+    """
+
+    log: Log
+    data: Course
+    found: Searched
+    lead_s: float
+    numbers: tuple[Number, ...]
+    judged: Judged
+    tried: tuple[Tried, ...]
+    missing: tuple[str, ...]
+    predicted_c: NDArray[np.float64]
+
+    @property
+    def shape(self) -> Shape:
+        """The chosen shape."""
+        return self.found.shape
+
+    def number(self, name: str) -> Number | None:
+        """Return a number by its name; None if the fit has none of that name."""
+        return next((one for one in self.numbers if one.name == name), None)
+
+    def plot(self) -> Figure:
+        """Return measured and predicted temperature over time, the held-out minutes shaded.
+
+        Raises
+        ------
+        InputError
+            Matplotlib is not installed.
+        """
+        from spacegrey.simulation.calibration_plot import overlay
+
+        return overlay(self)
+
+    def _repr_html_(self) -> str:
+        """Return the numbers as a table, for a notebook."""
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(one.name)}</td><td>{one.value:.4g}</td><td>{one.low:.4g} to {one.high:.4g}</td>"
+            f"<td>{escape(one.unit)}</td><td>{'yes' if one.identified else escape(one.why)}</td></tr>"
+            for one in self.numbers
+        )
+        judged = self.judged
+        return (
+            f"<p>{escape(self.log.name)}: {escape(self.shape.words)}; held-out RMSE {judged.rmse_k:.2f} °C, "
+            f"skill {judged.skill:.2f}</p><table><tr><th>number</th><th>value</th><th>90 %</th><th>unit</th>"
+            f"<th>identified</th></tr>{rows}</table>"
+        )
+
+
+def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], None] = lambda _: None) -> Fit:
+    """Fit a thermal ladder to a log, and what else of the machine the log shows.
+
+    Parameters
+    ----------
+    log : Log
+        At least two minutes with processor temperature, a power, and a step in both.
+    ambient_c : float, optional
+        The room, where it is known and not logged. [degC]
+    update : callable, optional
+        Is told the share of the work that is done.
+
+    Returns
+    -------
+    Fit
+        Numbers with bands, judged on minutes that were held out.
+
+    Raises
+    ------
+    Refusal
+        The log holds no step, no temperature, no power or no times, or is too short.
+
+    Notes
+    -----
+    Three tenths of the time (the 4th, 7th and 10th) are held out. On the rest the order of the ladder is chosen by
+    leaving out tenths in turn; a larger shape must err by 2.5 % less. Where a log starts again after a gap, its first
+    reading starts the ladder; else the ladder is driven by power alone. The numbers come from all rows in the end.
+    """
+    fixed = _room(log, ambient_c)
+    data, lead_s = _driven(log, fixed)
+    use = ~data.held
+    update(0.3)
+    tried: list[Tried] = []
+    fitted: dict[Shape, Searched] = {}
+    left_out: dict[Shape, list[NDArray[np.float64]]] = {}
+    # Where the fan is logged the flow is known, and nothing is left to follow the rise.
+    shapes = [shape for shape in SHAPES if not (shape.rises and data.fan_max_rpm)]
+    for place, shape in enumerate(shapes):
+        below = [one for other, one in fitted.items() if other.order <= shape.order and other.rises <= shape.rises]
+        found = fitted[shape] = search(data, shape, use, fixed=fixed, near=below[-2:])
+        errors = left_out[shape] = _left_out(data, found, fixed)
+        tried.append(Tried(shape, float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))))
+        update(0.3 + 0.6 * (place + 1) / len(shapes))
+    shape = _simplest(tried)
+    at = predicted(fitted[shape], data)
+    judged = judge(data, at, band_k(left_out[shape]))
+    everything = np.ones(len(data.time_s), dtype=bool)
+    final = search(data, shape, everything, fixed=fixed, near=[fitted[shape]], starts=FEWER_STARTS)
+    update(1.0)
+    numbers = (*ladder_numbers(final, data), *findings(log))
+    missing = missing_inputs(log, data, at, judged) if judged.rmse_k > HELD_RMSE_K or not judged.ahead else ()
+    return Fit(log, data, final, lead_s, numbers, judged, tuple(tried), missing, at)
+
+
+def _room(log: Log, ambient_c: float | None) -> dict[str, float]:
+    if ambient_c is not None:
+        return {"room": ambient_c}
+    if "ambient_temp_c" in log:
+        return {"room": float(np.nanmedian(log["ambient_temp_c"]))}
+    return {}
+
+
+def _driven(log: Log, fixed: dict[str, float]) -> tuple[Course, float]:
+    """Return the course by the power that explains most, and how late that power is shown."""
+    courses: list[Course] = []
+    refusal: Refusal | None = None
+    for name in POWERS:
+        kept = {column: values for column, values in log.columns.items() if column not in POWERS or column == name}
+        if name not in kept:
+            continue
+        if courses and name in {"system_power_w", "wall_power_w"}:
+            continue  # only where nothing nearer to the chip is logged
+        try:
+            courses.append(course(replace(log, columns=kept)))
+        except Refusal as error:
+            refusal = refusal or error
+    if not courses:
+        raise refusal or _no_course(log)
+    # Three lumps, so that a lump that is missing is not taken for lateness.
+    shape, best, best_cost, lead = Shape(3, rises=False), courses[0], np.inf, 0.0
+    for data in courses:
+        # Rows further apart than the leads know nothing of them.
+        waiting = list(LEADS_S) if float(np.median(data.step_s)) <= SLOW_ROWS_S else [0.0]
+        while waiting:
+            lead_s = waiting.pop(0)
+            cost = search(
+                shifted(data, lead_s), shape, ~data.held, fixed=fixed, starts=64, polished=2, most_steps=15
+            ).cost
+            # The log as it stands wins unless another reading of it is better by more than chance.
+            if best_cost == np.inf or cost < min(MUCH_BETTER * best_cost, best_cost - LEAST_GAIN_K2):
+                best, best_cost, lead = data, cost, lead_s
+            if not waiting and lead == round(lead) != 0.0 and best is data:
+                waiting = [lead - LEAD_STEP_S, lead + LEAD_STEP_S] if lead_s in LEADS_S else []
+    return shifted(best, lead), lead
+
+
+def _no_course(log: Log) -> Refusal:
+    try:
+        course(log)
+    except Refusal as error:
+        return error
+    return Refusal(f"{log.name}: nothing to fit")
+
+
+def shifted(data: Course, lead_s: float) -> Course:
+    """Return a course whose power is taken from so much later."""
+    if lead_s == 0.0:
+        return data
+    return replace(data, power_w=np.interp(data.time_s + lead_s, data.time_s, data.power_w))
+
+
+def _left_out(data: Course, found: Searched, fixed: dict[str, float]) -> list[NDArray[np.float64]]:
+    """Return the errors on tenths that a fit to the others of the rest had not seen, one by one. [K]."""
+    errors: list[NDArray[np.float64]] = []
+    for fold in FOLDS:
+        out = np.isin(data.block, fold) & ~data.held
+        if not out.any() or not (~data.held & ~out).any():
+            continue
+        one = search(data, found.shape, ~data.held & ~out, fixed=fixed, near=[found], starts=FOLD_STARTS, polished=1)
+        wrong = predicted(one, data) - data.temp_c
+        errors += [wrong[data.block == number] for number in np.unique(data.block[out])]
+    return errors or [(predicted(found, data) - data.temp_c)[~data.held]]
+
+
+def _simplest(tried: list[Tried]) -> Shape:
+    """Return the simplest shape that no larger one beats by more than chance."""
+    ordered = sorted(tried, key=lambda one: (one.shape.order + one.shape.rises, one.shape.rises))
+    chosen = ordered[0]
+    for one in ordered[1:]:
+        if one.left_out_rmse_k < min(BETTER * chosen.left_out_rmse_k, chosen.left_out_rmse_k - LEAST_GAIN_K):
+            chosen = one
+    return chosen.shape

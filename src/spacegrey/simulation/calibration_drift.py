@@ -1,0 +1,146 @@
+"""What changed between two fits or two logs of one machine: dust, old paste, a slower fan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.errors import Refusal
+from spacegrey.simulation.calibration import Fit, fit, shifted
+from spacegrey.simulation.calibration_data import POWERS, course
+from spacegrey.simulation.calibration_numbers import Z90
+from spacegrey.simulation.calibration_search import search
+
+if TYPE_CHECKING:
+    from spacegrey.logs.log import Log
+    from spacegrey.simulation.calibration_file import Record
+
+COMPARED = ("whole_resistance", "sensor_to_air", "sink_to_air")
+SAME_FAN = 0.05
+"""Whole resistances are compared where the fans ran as fast, within this share; else what can be brought to one speed."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How much of its cooling a machine lost.
+
+    Attributes
+    ----------
+    what : str
+        The number that was compared.
+    before, after : float
+        Its values. [K/W]
+    lost, low, high : float
+        Share of the conductance that is gone, and its 90 % band; below 0 it gained.
+    """
+
+    what: str
+    before: float
+    after: float
+    lost: float
+    low: float
+    high: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether the logs show a change at all: the band does not hold 0."""
+        return self.low > 0.0 or self.high < 0.0
+
+    def words(self, since: str) -> str:
+        """Return the drift as a sentence."""
+        band = f"{self.low:.0%} to {self.high:.0%}"
+        if not self.shown:
+            return f"no change since {since} that the logs can show: {self.lost:+.0%}, between {band}"
+        verb, share = ("lost", self.lost) if self.lost > 0.0 else ("gained", -self.lost)
+        return f"your cooling {verb} {share:.0%} since {since} (loss between {band})"
+
+
+def _drift(what: str, before: float, spread_before: float, after: float, spread_after: float) -> Drift:
+    """Return the share of conductance that is gone; spreads are of the logarithms."""
+    ratio = np.log(before / after)
+    spread = Z90 * float(np.hypot(spread_before, spread_after))
+    lost, low, high = (1.0 - float(np.exp(ratio + one)) for one in (0.0, spread, -spread))
+    return Drift(what, before, after, lost, low, high)
+
+
+def since(old: Record, new: Fit) -> Drift:
+    """Return what changed since an older fit.
+
+    Raises
+    ------
+    Refusal
+        The two fits share no number that both identify, or were driven by different powers.
+    """
+    if old.driver != new.data.driver:
+        raise Refusal(
+            f"the older fit was driven by {old.driver}, this one by {new.data.driver}: they cannot be compared"
+        )
+    same_fan = old.fan == (new.data.fan_column or "")
+    for what in COMPARED:
+        one, other = old.numbers.get(what), new.number(what)
+        if one is None or other is None or not (one.identified and other.identified):
+            continue
+        if what == "sink_to_air" and not same_fan:
+            continue
+        apart = abs(new.data.fan_max_rpm - old.fan_max_rpm)
+        if what == "whole_resistance" and apart > SAME_FAN * max(old.fan_max_rpm, 1.0):
+            continue
+        spreads = [float(np.log(number.high / max(number.low, 1e-9))) / (2.0 * Z90) for number in (one, other)]
+        after = other.value
+        if what != "whole_resistance" and same_fan and new.data.fan_column and old.fan_max_rpm:
+            # Both are stated at the highest speed of their log: bring the new one to the old one's.
+            exponent = new.found.values.get("fan_exponent", 0.0)
+            after *= (new.data.fan_max_rpm / old.fan_max_rpm) ** exponent
+        return _drift(what, one.value, spreads[0], after, spreads[1])
+    raise Refusal(
+        "the two fits share no resistance that both identify: log an hour with idling and full load each time"
+    )
+
+
+def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tuple[Drift, Fit]:
+    """Return what changed between two logs of one machine: all but the way into the air is taken to be the same.
+
+    Parameters
+    ----------
+    ambient_c : float, optional
+        The room of both logs; found from each log where it is not given. [degC]
+
+    Raises
+    ------
+    Refusal
+        A log cannot be fitted, or the first does not identify its resistances.
+    """
+    first = fit(before, ambient_c=ambient_c)
+    found, shape = first.found, first.shape
+    driver = first.data.driver
+    if driver not in after:
+        raise Refusal(f"{before.name} is fitted by {driver}, which {after.name} does not hold")
+    kept = {
+        column: values
+        for column, values in after.columns.items()
+        if column in before.columns and (column not in POWERS or column == driver)
+    }
+    data = shifted(course(replace(after, columns=kept)), first.lead_s)
+    if data.fan_column != first.data.fan_column:
+        raise Refusal(
+            f"{before.name} has {first.data.fan_column or 'no fan that moves'} and {after.name} "
+            f"{data.fan_column or 'none that moves'}: more or less dust cannot be told from more or less fan"
+        )
+    if data.fan_column:
+        scale = data.fan_max_rpm / first.data.fan_max_rpm
+        data = replace(data, fan=data.fan * scale)
+    last = f"r{shape.order}"
+    free = {
+        last,
+        *(() if ambient_c is not None else ("room",)),
+        *(name for name in found.values if name.startswith("start")),
+    }
+    fixed = {name: value for name, value in found.values.items() if name not in free}
+    second = search(data, shape, np.ones(len(data.time_s), dtype=bool), fixed=fixed)
+    totals = [sum(one.values[f"r{step}"] for step in range(1, shape.order + 1)) for one in (found, second)]
+    spreads = [one.values[last] * one.spread(last) / total for one, total in zip((found, second), totals, strict=True)]
+    what = "sensor_to_air" if shape.order == 1 else "whole_resistance"
+    drift = _drift(what, totals[0], spreads[0], totals[1], spreads[1])
+    return drift, first

@@ -1,0 +1,43 @@
+"""A fit as a picture: measured and predicted temperature, its band, and the minutes that were held out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.logs.drawing import figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from spacegrey.simulation.calibration import Fit
+
+
+def overlay(fit: Fit) -> Figure:
+    """Return the picture of a fit: temperature above, power below.
+
+    Raises
+    ------
+    InputError
+        Matplotlib is not installed.
+    """
+    made, (above, below) = figure(2)
+    data, judged = fit.data, fit.judged
+    time = np.cumsum(data.step_s)
+    above.plot(time, data.temp_c, color="#555555", linewidth=0.8, label="measured")
+    above.plot(time, fit.predicted_c, color="#c2500a", linewidth=1.0, label="from power alone")
+    low, high = fit.predicted_c - judged.band_k, fit.predicted_c + judged.band_k
+    above.fill_between(
+        time, low, high, color="#c2500a", alpha=0.15, linewidth=0, label=f"90 %: ±{judged.band_k:.1f} °C"
+    )
+    for number in np.unique(data.block[data.held]):
+        rows = np.flatnonzero(data.held & (data.block == number))
+        for panel in (above, below):
+            panel.axvspan(time[rows[0]], time[rows[-1]], color="#0b62a8", alpha=0.08, linewidth=0)
+    above.set_ylabel("processor, °C")
+    above.set_title(f"held out (shaded): RMSE {judged.rmse_k:.2f} °C, staying put {judged.persistence_rmse_k:.2f} °C")
+    above.legend(loc="upper right", fontsize=7)
+    below.plot(time, data.power_w, color="#0b62a8", linewidth=0.8)
+    below.set_ylabel(f"{data.driver}, W")
+    return made

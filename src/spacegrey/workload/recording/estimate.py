@@ -1,0 +1,281 @@
+"""From samples to phases of demand: how much work, how parallel, how long it waited, and for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.workload.recording.phases import change_points
+from spacegrey.workload.recording.rating import bandwidth_gb_s
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spacegrey.workload.recording.rating import Rating
+    from spacegrey.workload.recording.sampling import Samples
+
+MOSTLY = 0.5
+"""A phase that waits for a drive in more of its time, after one that wrote, is the end of that writing."""
+
+LITTLE_S = 0.05
+"""Less waiting than this is not told apart from the time between two looks. [s]"""
+
+KNOWN_SHARE = 0.8
+"""Threads' own clocks are believed where they saw this share of the processor time; else states are counted."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A phase as it was seen, what others took from it already put right.
+
+    Attributes
+    ----------
+    begin_s, end_s : float
+        From and to, in the recording. [s]
+    alone_s : float
+        How long it would have taken without the others on the computer. [s]
+    cpu_s : float
+        Processor time of all threads. [s]
+    busy_s : float
+        Part of ``alone_s`` in which a thread ran. [s]
+    drive_s, wait_s : float
+        Parts in which none ran and one waited for a drive, or none did. [s]
+    parallel : float
+        Share of the processor time that several threads spent at once.
+    threads : int
+        How many these were.
+    memory_gib : float
+        The most that was resident. [GiB]
+    read_gb, write_gb : float
+        From and to drives. [GB]
+    others : float
+        Mean number of cores that others kept busy.
+    looks : int
+        Samples in it.
+    gpu_busy : float
+        Mean; NaN: not told.
+    traffic_gb : float
+        Moved between caches and memory, as far as misses tell; NaN: not counted. [GB]
+    """
+
+    begin_s: float
+    end_s: float
+    alone_s: float
+    cpu_s: float
+    busy_s: float
+    drive_s: float
+    wait_s: float
+    parallel: float
+    threads: int
+    memory_gib: float
+    read_gb: float
+    write_gb: float
+    others: float
+    looks: int
+    gpu_busy: float
+    traffic_gb: float
+
+    @property
+    def seen_s(self) -> float:
+        """How long it took in the recording. [s]"""
+        return self.end_s - self.begin_s
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a phase asks for, in units that no machine owns.
+
+    Attributes
+    ----------
+    gop : float
+        Work of the recording's class. [10^9 operations]
+    serial_order : float
+        0: drive and processor worked side by side; 1: one after another.
+    read_gb, write_gb : float
+        What of the drive the job waited for or could not have been faster than, at the rated speeds. [GB]
+    wait_s : float
+        Time that passed with nothing to do. [s]
+    stream_gb : float
+        Memory traffic; 0 where it was not counted. [GB]
+    """
+
+    stretch: Stretch
+    gop: float
+    serial_order: float
+    read_gb: float
+    write_gb: float
+    wait_s: float
+    stream_gb: float
+
+
+def stretches(samples: Samples) -> list[Stretch]:
+    """Return the phases of a recording.
+
+    Parameters
+    ----------
+    samples : Samples
+        At least two looks.
+
+    Returns
+    -------
+    list of Stretch
+        In order, without gaps.
+    """
+    c = samples.columns
+    taken = {name: np.diff(values) for name, values in c.items()}
+    dt = np.maximum(taken["time_s"], 1e-6)
+    wanted = _wanted(samples, dt)
+    drive_rate = np.log10(1.0 + (taken["read_b"] + taken["write_b"]) / dt / 1e7)
+    blocked = (c["blocked"][1:] > 0) & (c["runnable"][1:] == 0)
+    features = np.column_stack([np.minimum(wanted, 64.0), drive_rate, np.where(blocked, 1.0, 0.0)])
+    cuts = change_points(c["time_s"][1:], features)
+    cuts = _with_ends_of_writing(cuts, taken["write_b"], blocked, wanted)
+    return [_stretch(samples, taken, wanted, begin, end) for begin, end in pairwise(cuts)]
+
+
+def _wanted(samples: Samples, dt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many threads ran or waited for a core, on average over each interval."""
+    c = samples.columns
+    counted = 0.5 * (c["runnable"][1:] + c["runnable"][:-1])
+    clocked = np.diff(c["wanted_s"]) / dt
+    spent = c["cpu_s"][-1]
+    # Processes that live for less than a look leave no clock behind.
+    known = spent > 0.0 and c["wanted_s"][-1] >= KNOWN_SHARE * spent
+    return clocked if known else np.maximum(counted, np.diff(c["cpu_s"]) / dt)
+
+
+def _with_ends_of_writing(
+    cuts: list[int], write_b: NDArray[np.float64], blocked: NDArray[np.bool_], wanted: NDArray[np.float64]
+) -> list[int]:
+    """Return the cuts without those between writing into memory and waiting until it is on the drive."""
+    kept = [cuts[0]]
+    for number in range(1, len(cuts) - 1):
+        before, after = slice(kept[-1], cuts[number]), slice(cuts[number], cuts[number + 1])
+        waits = float(np.where(wanted[after] < 1.0, blocked[after], False).mean())  # noqa: FBT003 - numpy's choice
+        if write_b[before].sum() > 0.0 and waits > MOSTLY and write_b[after].sum() < write_b[before].sum():
+            continue
+        kept.append(cuts[number])
+    return [*kept, cuts[-1]]
+
+
+def _stretch(
+    samples: Samples,
+    taken: dict[str, NDArray[np.float64]],
+    wanted: NDArray[np.float64],
+    begin: int,
+    end: int,
+) -> Stretch:
+    c, rows, cores = samples.columns, slice(begin, end), samples.cores
+    dt, cpu_s = taken["time_s"][rows], float(taken["cpu_s"][rows].sum())
+    seen_s = float(dt.sum())
+    runnable = c["runnable"][begin + 1 : end + 1]
+    active = np.minimum(wanted[rows], 1.0)
+    active_s = float((active * dt).sum())
+    mean = float((wanted[rows] * dt).sum()) / active_s if active_s > 0.0 else 1.0
+    several = runnable[runnable > 1]
+    threads = max(2, round(float(np.quantile(several, 0.9)))) if len(several) else 2
+    threads = max(threads, round(mean))
+    # All of them or one: the mean of the two is what was seen.
+    together = min(max((mean - 1.0) / (threads - 1), 0.0), 1.0)
+    pace = (1.0 - together) + together * min(threads, cores)
+    parallel = together * min(threads, cores) / pace
+    busy_s = min(cpu_s / pace, seen_s) if active_s > 0.0 else 0.0
+    idle_s = max(seen_s - max(active_s, busy_s), 0.0)
+    idle = c["runnable"][begin + 1 : end + 1] == 0
+    stuck = idle & (c["blocked"][begin + 1 : end + 1] > 0)
+    moved = float(taken["read_b"][rows].sum() + taken["write_b"][rows].sum())
+    # Looks that found it idle say for what; without one, a stretch that moved data waited for the drive.
+    share = float(stuck.sum() / idle.sum()) if idle.any() else 1.0
+    drive_s = idle_s * share if moved > 0.0 else 0.0
+    others = float(taken["core_busy_s"][rows].sum() - cpu_s) / max(seen_s, 1e-9)
+    gpu = c["gpu_busy"][begin + 1 : end + 1]
+    return Stretch(
+        begin_s=float(c["time_s"][begin]),
+        end_s=float(c["time_s"][end]),
+        alone_s=busy_s + idle_s,
+        cpu_s=cpu_s,
+        busy_s=busy_s,
+        drive_s=drive_s,
+        wait_s=idle_s - drive_s,
+        parallel=parallel,
+        threads=threads if parallel > 0.0 else 1,
+        memory_gib=float(c["memory_b"][begin : end + 1].max()) / 2**30,
+        read_gb=float(taken["read_b"][rows].sum()) / 1e9,
+        write_gb=float(taken["write_b"][rows].sum()) / 1e9,
+        others=max(others, 0.0) if np.isfinite(others) else 0.0,
+        looks=end - begin,
+        gpu_busy=float(np.nanmean(gpu)) if np.isfinite(gpu).any() else float("nan"),
+        traffic_gb=float(taken["traffic_b"][rows].sum()) / 1e9,
+    )
+
+
+def demand(stretch: Stretch, rating: Rating, cores: int, rate: float) -> Demand:
+    """Return what a phase asks for, so that the rated host takes as long for it as it did.
+
+    Parameters
+    ----------
+    stretch : Stretch
+        The phase.
+    rating : Rating
+        The host that it ran on.
+    cores : int
+        That it was allowed to use.
+    rate : float
+        Work per clock of the host's core in the recording's class.
+
+    Returns
+    -------
+    Demand
+        Its units are those of the workload language.
+
+    Notes
+    -----
+    Processor: work is processor time times clock times work per clock; a second thread of a core counts for what the
+    rating found it to add. Drive: with C the time of the processor, D the time of waiting for the drive with nothing
+    to compute, and S the time that the bytes take at the rated speed, the drive's own time is S held between D and
+    C + D, and the part of it that did not overlap follows from max + serial * min = C + D. Status: reference.
+    """
+    at_once = min(stretch.threads, cores)
+    clock_ghz = rating.clock_ghz if at_once <= 1 else rating.all_core_ghz
+    serial_s = stretch.cpu_s * (1.0 - stretch.parallel)
+    parallel_s = stretch.cpu_s * stretch.parallel
+    # With more threads than cores a thread's second is worth less.
+    second = max(0, min(at_once, rating.threads) - rating.cores)
+    worth = (min(at_once, rating.cores) + rating.smt_gain * second) / max(at_once, 1)
+    gop = (serial_s * rating.clock_ghz + parallel_s * clock_ghz * worth) * rate
+    # Traffic that the rated memory could not carry in that time was counted twice.
+    most_gb = stretch.busy_s * bandwidth_gb_s(rating, max(at_once, 1))
+    stream_gb = min(stretch.traffic_gb, most_gb) if np.isfinite(stretch.traffic_gb) else 0.0
+    own_s = stretch.read_gb / rating.read_gb_s + stretch.write_gb / rating.write_gb_s
+    if own_s <= 0.0 or stretch.drive_s + own_s < LITTLE_S:
+        return Demand(stretch, gop, 0.0, 0.0, 0.0, stretch.wait_s + stretch.drive_s, stream_gb)
+    together_s = stretch.busy_s + stretch.drive_s
+    drive_s = min(max(own_s, stretch.drive_s), together_s)
+    longest, shortest = max(stretch.busy_s, drive_s), min(stretch.busy_s, drive_s)
+    order = min(max((together_s - longest) / shortest, 0.0), 1.0) if shortest > 0.0 else 0.0
+    scale = drive_s / own_s
+    return Demand(stretch, gop, order, stretch.read_gb * scale, stretch.write_gb * scale, stretch.wait_s, stream_gb)
+
+
+def demands(samples: Samples, rating: Rating, kind: str) -> list[Demand]:
+    """Return what every phase of a recording asks for; phases with nothing in them go to their neighbours.
+
+    Parameters
+    ----------
+    samples : Samples
+        The recording.
+    rating : Rating
+        The host that it was made on.
+    kind : str
+        ``integer`` or ``float``: the class of its work.
+    """
+    rate = rating.integer if kind == "integer" else rating.floating
+    return [demand(one, rating, samples.cores, rate) for one in stretches(samples) if one.alone_s > 0.0]
+
+
+def alone_s(found: list[Demand]) -> float:
+    """Return how long the job would have taken without the others on the computer. [s]."""
+    return sum(one.stretch.alone_s for one in found)

@@ -1,0 +1,196 @@
+"""The processes of a job as Linux tells of them: few small reads for each, because it is done ten times a second."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+TICK_S = 1.0 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+PAGE_B = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+SUBREAPER = 36
+"""``PR_SET_CHILD_SUBREAPER``: what a job leaves behind becomes a child of the recorder and stays in sight."""
+
+MOST_THREADS = 64
+"""Of a process with more threads, states are read of these many, and scaled up."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look at the job showed; amounts are sums since the job began.
+
+    Attributes
+    ----------
+    cpu_s : float
+        Processor time of all processes, ended ones included. [s]
+    wanted_s : float
+        Time in which threads ran or waited for a core, of threads that still live. [s]
+    longest_s : float
+        The most of that by one thread since the last look. [s]
+    runnable, blocked : int
+        Threads that run or wait for a core, and that wait for a drive.
+    threads, processes : int
+        That live.
+    memory_b : int
+        Resident. [B]
+    read_b, write_b : int
+        Bytes from and to drives. [B]
+    """
+
+    cpu_s: float = 0.0
+    wanted_s: float = 0.0
+    longest_s: float = 0.0
+    runnable: int = 0
+    blocked: int = 0
+    threads: int = 0
+    processes: int = 0
+    memory_b: int = 0
+    read_b: int = 0
+    write_b: int = 0
+
+
+@dataclass
+class Tree:
+    """A process and everything that came from it.
+
+    Attributes
+    ----------
+    root : int
+        The job's first process.
+    parent : int or None
+        Who inherits orphans of the job; None: nobody that is watched.
+    missing : list of str
+        What this system does not tell.
+    """
+
+    root: int
+    parent: int | None = None
+    missing: list[str] = field(default_factory=list[str])
+    _ours: dict[int, bool] = field(default_factory=dict[int, bool])
+    _wanted_ns: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    _gone_wanted_ns: int = 0
+    _most: tuple[float, int, int] = (0.0, 0, 0)
+
+    def __post_init__(self) -> None:
+        """Take what runs already for others where the job has only just begun."""
+        if self.parent is not None:
+            self._ours = {pid: False for pid in _pids() if pid < self.root}
+
+    def look(self) -> Seen:
+        """Look at every process of the job once."""
+        cpu_s, runnable, blocked, threads, memory_b, longest_ns = 0.0, 0, 0, 0, 0, 0
+        reads, writes = 0, 0
+        wanted_now: dict[tuple[int, int], int] = {}
+        members = self._members()
+        for pid in members:
+            fields = _stat(f"/proc/{pid}/stat")
+            if fields is None:
+                continue
+            own_s = sum(int(fields[place]) for place in (11, 12, 13, 14)) * TICK_S
+            cpu_s += own_s
+            count = int(fields[17])
+            memory_b += int(fields[21]) * PAGE_B
+            read_b, write_b = _io(pid)
+            reads, writes = reads + read_b, writes + write_b
+            names = [str(pid)] if count == 1 else _listed(f"/proc/{pid}/task")
+            scale = max(1.0, len(names) / MOST_THREADS)
+            ready = stuck = 0
+            for name in names[:MOST_THREADS]:
+                state = fields[0] if count == 1 else (_stat(f"/proc/{pid}/task/{name}/stat") or ["Z"])[0]
+                ready += state == "R"
+                stuck += state == "D"
+                wanted = _wanted_ns(f"/proc/{pid}/task/{name}/schedstat")
+                key = (pid, int(name))
+                wanted_now[key] = wanted
+                longest_ns = max(longest_ns, wanted - self._wanted_ns.get(key, 0))
+            runnable += round(ready * scale)
+            blocked += round(stuck * scale)
+            threads += count
+        # What has ended keeps what it had wanted, so that the sum never falls.
+        for key, wanted in self._wanted_ns.items():
+            if key not in wanted_now:
+                self._gone_wanted_ns += wanted
+        self._wanted_ns = wanted_now
+        wanted_s = (sum(wanted_now.values()) + self._gone_wanted_ns) * 1e-9
+        # Between the end of a child and its parent's wait a sum may dip: it is held.
+        most = self._most
+        self._most = (max(most[0], cpu_s), max(most[1], reads), max(most[2], writes))
+        return Seen(
+            self._most[0], wanted_s, longest_ns * 1e-9, runnable, blocked, threads, len(members), memory_b,
+            self._most[1], self._most[2],
+        )  # fmt: skip
+
+    def alive(self) -> bool:
+        """Tell whether the first process still runs."""
+        fields = _stat(f"/proc/{self.root}/stat")
+        return fields is not None and fields[0] not in "ZX"
+
+    def _members(self) -> list[int]:
+        now = set(_pids())
+        for pid in self._ours.keys() - now:
+            del self._ours[pid]
+        for pid in sorted(now - self._ours.keys()):
+            self._ours[pid] = self._is_ours(pid)
+        return [pid for pid, ours in self._ours.items() if ours]
+
+    def _is_ours(self, pid: int) -> bool:
+        if pid == self.root:
+            return True
+        fields = _stat(f"/proc/{pid}/stat")
+        above = int(fields[1]) if fields else 0
+        return bool(self._ours.get(above)) or above == self.root or (self.parent is not None and above == self.parent)
+
+
+def adopt_orphans() -> bool:
+    """Make this process the one that inherits what its children leave behind; False where Linux is not there."""
+    with suppress(OSError, AttributeError):
+        return ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0) == 0
+    return False
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - ten times a second
+
+
+def _stat(path: str) -> list[str] | None:
+    """Return the fields of a stat file from the state on: the name before it may hold anything."""
+    text = _read(path)
+    return text.rpartition(")")[2].split() if text else None
+
+
+def _wanted_ns(path: str) -> int:
+    parts = _read(path).split()
+    return int(parts[0]) + int(parts[1]) if len(parts) > 1 else 0
+
+
+def _io(pid: int) -> tuple[int, int]:
+    """Return the bytes that a process and its ended children moved from and to drives."""
+    read_b = write_b = 0
+    for line in _read(f"/proc/{pid}/io").splitlines():
+        name, _, value = line.partition(":")
+        if name == "read_bytes":
+            read_b = int(value)
+        elif name == "write_bytes":
+            write_b = int(value)
+    return read_b, write_b
+
+
+def _listed(path: str) -> list[str]:
+    try:
+        return os.listdir(path)  # noqa: PTH208 - ten times a second
+    except OSError:
+        return []
+
+
+def _read(path: str) -> str:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        return os.read(handle, 4096).decode("ascii", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+"""A recording as a workload's TOML: what ran, on which host, how sure it is, and what could not be seen."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import tomli_w
+
+if TYPE_CHECKING:
+    from spacegrey.workload.recording.estimate import Demand
+    from spacegrey.workload.recording.rating import Rating
+    from spacegrey.workload.recording.sampling import Samples
+
+FROM = "recorded: see [workload.recorded]"
+LITTLE_S = 0.02
+"""Waiting that is shorter is not worth a phase. [s]"""
+
+FEW_LOOKS, ENOUGH_LOOKS = 20, 50
+MUCH = 0.5
+"""Cores that others kept busy, from which on what was put right is large."""
+
+LONGEST_COMMAND = 200
+
+Confidence = Literal["high", "medium", "low"]
+
+
+def confidence(samples: Samples, found: list[Demand]) -> tuple[Confidence, list[str]]:
+    """Return how sure a recording is, and what speaks against it."""
+    doubts: list[str] = []
+    looks = len(samples.columns["time_s"])
+    others = sum(one.stretch.others * one.stretch.seen_s for one in found) / max(samples.duration_s, 1e-9)
+    if looks < ENOUGH_LOOKS:
+        doubts.append(f"only {looks} looks: record a longer run of it")
+    if others > MUCH:
+        doubts.append(f"other programs kept {others:.1f} cores busy; their share was taken out by calculation")
+    if samples.interrupted:
+        doubts.append("ended before the job did")
+    if looks < FEW_LOOKS:
+        return "low", doubts
+    return "high" if not doubts else "medium", doubts
+
+
+def unseen(samples: Samples, found: list[Demand]) -> list[str]:
+    """Return what of the job could not be seen, in words."""
+    words = [
+        "the mix of instructions: the work is of the class that was given, integer unless stated",
+        *samples.unseen,
+    ]
+    if any(one.stretch.gpu_busy > 0.02 for one in found):  # noqa: PLR2004 - the desktop itself
+        words.append("the size of the graphics' work: the card was busy, and that is kept as waiting")
+    return words
+
+
+def workload_text(samples: Samples, found: list[Demand], rating: Rating, kind: str, name: str, today: str) -> str:
+    """Return the workload's TOML file.
+
+    Parameters
+    ----------
+    samples : Samples
+        The recording.
+    found : list of Demand
+        What its phases ask for.
+    rating : Rating
+        The host.
+    kind : str
+        ``integer`` or ``float``.
+    name : str
+        What tables are to print.
+    today : str
+        Day of the recording.
+    """
+    sure, doubts = confidence(samples, found)
+    recorded: dict[str, Any] = {
+        "command": _plain(samples.command),
+        "host": rating.host,
+        "processor": rating.processor,
+        "cores": samples.cores,
+        "date": today,
+        "duration_s": _round(samples.duration_s),
+        "alone_s": _round(sum(one.stretch.alone_s for one in found)),
+        "processor_s": _round(float(samples.columns["cpu_s"][-1])),
+        "confidence": sure,
+        "doubts": doubts,
+        "unseen": unseen(samples, found),
+        "assumed": {
+            **dict.fromkeys(("cores", "duration_s", "processor_s"), "measured while it ran"),
+            "alone_s": "duration_s less the time that other programs took from it"},
+    }  # fmt: skip
+    if samples.status is not None:
+        recorded["exit_status"] = samples.status
+        recorded["assumed"]["exit_status"] = "measured while it ran"
+    tables: dict[str, Any] = {
+        "workload": {
+            "name": _plain(name),
+            "stands_for": f"one run of a real job, recorded on {rating.host} on {today}",
+            "status": "illustrative",
+            "recorded": recorded,
+            "score": {
+                "unit": "s", "kind": "time", "better": "lower", "constant": 1.0,
+                "assumed": {"constant": "seconds as they are"},
+            },
+        },
+        "phase": [table for number, one in enumerate(found, 1) for table in _phases(one, number, kind)],
+    }  # fmt: skip
+    return tomli_w.dumps(tables)
+
+
+def _phases(one: Demand, number: int, kind: str) -> list[dict[str, Any]]:
+    stretch = one.stretch
+    made: list[dict[str, Any]] = []
+    if one.gop > 0.0 or one.read_gb + one.write_gb > 0.0:
+        phase: dict[str, Any] = {"name": f"phase-{number}", "memory_gib": _round(stretch.memory_gib)}
+        if one.gop > 0.0:
+            phase["processor"] = {
+                f"{kind}_gop": _round(one.gop),
+                "threads": stretch.threads,
+                "parallel": _round(stretch.parallel),
+            }
+            if one.stream_gb > 0.0:
+                phase["processor"]["stream_gb"] = _round(one.stream_gb)
+        if one.read_gb + one.write_gb > 0.0:
+            phase["storage"] = {"read_gb": _round(one.read_gb), "write_gb": _round(one.write_gb)}
+            phase["serial"] = _round(one.serial_order)
+        phase["assumed"] = dict.fromkeys((key for key in phase if key != "name"), FROM)
+        if "storage" in phase:
+            phase["assumed"]["storage"] = (
+                f"{FROM}; {stretch.read_gb:.3g} GB were read and {stretch.write_gb:.3g} GB written: stated is what the "
+                "job waited for at the drive's rated speed"
+            )
+        made.append(phase)
+    if one.wait_s >= LITTLE_S or not made:
+        made.append({
+            "name": f"phase-{number}-waits",
+            "memory_gib": _round(stretch.memory_gib),
+            "pace": {"seconds": max(_round(one.wait_s), 1e-3), "drop": False},
+            "assumed": {"memory_gib": FROM, "pace": f"{FROM}: nothing ran and no drive was waited for"},
+        })  # fmt: skip
+    return made
+
+
+def _plain(text: str) -> str:
+    """Return a text that is safe to print: a command may hold anything."""
+    plain = re.sub(r"\s+", " ", "".join(sign if sign.isprintable() else " " for sign in text)).strip()
+    return plain if len(plain) <= LONGEST_COMMAND else f"{plain[: LONGEST_COMMAND - 1]}…"
+
+
+def _round(value: float) -> float:
+    """Return four significant digits: samples give no more."""
+    return float(f"{value:.4g}") if math.isfinite(value) else 0.0

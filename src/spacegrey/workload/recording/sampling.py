@@ -1,0 +1,313 @@
+"""Looking at a job ten times a second until it ends, for less than a hundredth of a core."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spacegrey.errors import InputError
+from spacegrey.workload.recording.anywhere import TreeAnywhere
+from spacegrey.workload.recording.counters import CACHE_MISSES, Counter
+from spacegrey.workload.recording.processes import Seen, Tree, adopt_orphans
+from spacegrey.workload.recording.sensors import Reading, Sensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+INTERVAL_S = 0.1
+"""Time between looks; longer where a look costs so much that the recorder would take more than its share. [s]"""
+
+SHARE = 0.008
+"""Of a core that the recorder may take."""
+
+NO_COUNTERS = (
+    "memory traffic: this system does not let the processor's counters be read, so the work scales with the core's "
+    "speed alone"
+)
+
+SLOW_LOOKS = 10
+"""Every so many looks sensors are read that answer slowly."""
+
+PATIENCE_S = 5.0
+"""How long an interrupted job has to end before it is killed. [s]"""
+
+CACHE_LINE_B = 64
+"""What a miss of the last cache brings from memory. [B]"""
+
+SUMS = ("cpu_s", "wanted_s", "read_b", "write_b", "core_busy_s", "package_j", "network_b", "traffic_b")
+"""Columns that grow; what a look adds is what counts."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A recording as it was sampled.
+
+    Attributes
+    ----------
+    command : str
+        What ran, in words.
+    columns : dict of str to float64, shape (looks,)
+        ``time_s``, the fields of `processes.Seen` and `sensors.Reading`, and ``traffic_b`` [B]; sums start at zero.
+    cores : int
+        That the job was allowed to use.
+    overhead : float
+        Processor time of the recorder, as a share of one core.
+    status : int or None
+        Exit status of the job; None: it was not ours, or had not ended.
+    interrupted : bool
+        Whether the recording ended before the job did.
+    unseen : tuple of str
+        What could not be read.
+    """
+
+    command: str
+    columns: dict[str, NDArray[np.float64]]
+    cores: int
+    overhead: float
+    status: int | None
+    interrupted: bool
+    unseen: tuple[str, ...]
+
+    @property
+    def duration_s(self) -> float:
+        """From the first look to the last. [s]"""
+        return float(self.columns["time_s"][-1])
+
+
+def record_command(
+    command: Sequence[str],
+    cores: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    stdout: int | None = None,
+) -> Samples:
+    """Run a command and record it and everything that it starts.
+
+    Parameters
+    ----------
+    command : sequence of str
+        The program and its arguments. It has the terminal to itself.
+    cores : int, optional
+        Cores that it may use; all that this process may, if not stated.
+    progress : callable, optional
+        Called about once a second with the time since the start in s.
+    stdout : int, optional
+        Where the command prints to, if not where this process does.
+
+    Returns
+    -------
+    Samples
+        What was seen, also when the user interrupts it.
+
+    Raises
+    ------
+    InputError
+        The program is not there or cannot run, or there are not so many cores.
+    """
+    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    if cores is not None and not 1 <= cores <= len(usable):
+        raise InputError(f"record: --cores {cores} is outside 1 to {len(usable)}, what this computer has")
+    allowed = usable[:cores] if cores else usable
+    adopts = adopt_orphans()
+    recorder = _Recorder(tuple(allowed), progress)
+    recorder.begin()
+    try:
+        # A child inherits the cores of the thread that starts it.
+        _pin(allowed if cores else [])
+        job = subprocess.Popen(list(command), stdout=stdout, text=False)  # noqa: S603 - the user's own command
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"record: {command[0]!r} cannot be run: {reason}") from None
+    finally:
+        _pin(usable if cores else [])
+    recorder.watch(job.pid, os.getpid() if adopts else None)
+    interrupted = False
+    try:
+        recorder.follow(lambda: _ended(job))
+    except KeyboardInterrupt:
+        interrupted = True
+        _stop(job)
+    # A zombie still tells what it took; afterwards it is gone.
+    recorder.look()
+    status = job.wait()
+    return recorder.samples(" ".join(command), None if interrupted else status, interrupted=interrupted)
+
+
+def record_process(pid: int, seconds: float | None = None, progress: Callable[[float], None] | None = None) -> Samples:
+    """Record a process that runs already, with what it has started and will start, until it ends.
+
+    Parameters
+    ----------
+    pid : int
+        Its number.
+    seconds : float, optional
+        End the recording after so long. [s]
+    progress : callable, optional
+        As for `record_command`.
+
+    Raises
+    ------
+    InputError
+        There is no such process, or it may not be looked at.
+    """
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        name = " ".join(process.cmdline()) or process.name()
+    except (psutil.Error, OSError, OverflowError, ValueError):
+        raise InputError(f"record: no process {pid} that may be looked at") from None
+    allowed = sorted(os.sched_getaffinity(pid)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    recorder = _Recorder(tuple(allowed), progress)
+    recorder.watch(pid, None)
+    interrupted = False
+    try:
+        recorder.follow(lambda: not recorder.tree.alive() or (seconds is not None and recorder.elapsed_s >= seconds))
+    except KeyboardInterrupt:
+        interrupted = True
+    return recorder.samples(name, None, interrupted=interrupted or recorder.tree.alive())
+
+
+class _Recorder:
+    """Looks, and what they showed."""
+
+    tree: Tree | TreeAnywhere
+
+    def __init__(self, cores: tuple[int, ...], progress: Callable[[float], None] | None) -> None:
+        self.sensors = Sensors(cores)
+        self.cores = cores
+        self._progress = progress
+        self._pid = 0
+        self._end: int | None = None
+        self._rows: list[list[float]] = []
+        self._names: list[str] = ["time_s"]
+        self._allowed: list[int] = []
+        self._cost_s = 0.0
+        self._misses = Counter(CACHE_MISSES)
+        self._counts = False
+        self._start = time.monotonic()
+
+    def begin(self) -> None:
+        """Note that nothing has been done yet: what a job does before the first look counts too."""
+        self._start = time.monotonic()
+        self._add(0.0, Seen(runnable=1, processes=1, threads=1), self.sensors.read(slow=True), 0.0)
+
+    def watch(self, pid: int, parent: int | None) -> None:
+        """Look at a process for the first time; ``parent`` inherits what it leaves behind."""
+        if not self._rows:
+            self._start = time.monotonic()
+        self._pid, self._end = pid, _notice_of_end(pid)
+        self._counts = self._misses.follow(_threads_of(pid))
+        self.tree = Tree(pid, parent) if sys.platform == "linux" else TreeAnywhere(pid)
+        self.look()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since the first look. [s]"""
+        return time.monotonic() - self._start
+
+    def look(self) -> None:
+        """Look once."""
+        before = time.thread_time()
+        slow = len(self._rows) % SLOW_LOOKS == 0
+        now = self.elapsed_s
+        self._add(now, self.tree.look(), self.sensors.read(slow=slow), self._misses.read() * CACHE_LINE_B)
+        if slow or len(self._rows) < SLOW_LOOKS:
+            with suppress(OSError, AttributeError):
+                self._allowed.append(len(os.sched_getaffinity(self._pid)))
+        if slow and self._progress:
+            self._progress(now)
+        self._cost_s += time.thread_time() - before
+
+    def _add(self, now: float, seen: Seen, told: Reading, traffic_b: float) -> None:
+        columns = {"time_s": now, **asdict(seen), **asdict(told), "traffic_b": traffic_b}
+        self._names = list(columns)
+        self._rows.append(list(columns.values()))
+
+    def follow(self, ended: Callable[[], bool]) -> None:
+        """Look until the job has ended."""
+        due = INTERVAL_S
+        while not ended():
+            pause = due - self.elapsed_s
+            if pause > 0.0:
+                self._sleep(pause)
+            self.look()
+            mean_s = self._cost_s / len(self._rows)
+            due = self.elapsed_s + max(INTERVAL_S - (self.elapsed_s - due) % INTERVAL_S, mean_s / SHARE)
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep, or wake when the job ends, so that its last moment is not counted as waiting."""
+        if self._end is None:
+            time.sleep(seconds)
+        elif select.select([self._end], [], [], seconds)[0]:
+            os.close(self._end)
+            self._end = None
+
+    def samples(self, command: str, status: int | None, *, interrupted: bool) -> Samples:
+        """Return all of it."""
+        self._misses.close()
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
+        if len(self._rows) < 2:  # noqa: PLR2004 - a difference needs two
+            self.look()
+        table = np.array(self._rows, dtype=np.float64)
+        columns = {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(self._names)}
+        for name in SUMS:
+            columns[name] = columns[name] - columns[name][0]
+        cores = int(np.median(self._allowed)) if self._allowed else len(self.cores)
+        share = self._cost_s / max(columns["time_s"][-1], 1e-9)
+        counted = () if self._counts else (NO_COUNTERS,)
+        unseen = (*counted, *self.tree.missing, *self.sensors.missing)
+        return Samples(command, columns, cores, share, status, interrupted, unseen)
+
+
+def _pin(cores: Sequence[int]) -> None:
+    """Keep this thread to some cores; to what it has if none are named."""
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def _threads_of(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - names only
+    return [pid]
+
+
+def _notice_of_end(pid: int) -> int | None:
+    """Return what becomes readable when a process ends; None where the system has no such thing."""
+    if hasattr(os, "pidfd_open"):
+        with suppress(OSError):
+            return os.pidfd_open(pid)
+    return None
+
+
+def _ended(job: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a job has ended, and leave it as it is: its sums are still to be read."""
+    if hasattr(os, "waitid"):
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return job.poll() is not None
+
+
+def _stop(job: subprocess.Popen[bytes]) -> None:
+    """End an interrupted job: ask, wait, and then make it."""
+    for number, patience_s in ((signal.SIGINT, PATIENCE_S), (signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
+        with suppress(OSError):
+            job.send_signal(number)
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            if _ended(job):
+                return
+            with suppress(KeyboardInterrupt):
+                time.sleep(0.02)

@@ -1,0 +1,90 @@
+"""Jobs that really run, on one core and on two: a recording on one predicts the other, and replays its own time.
+
+Other programs may run beside them. What is compared is each job's time alone: the wall clock less what others took, as
+threads' own clocks tell it. On a quiet computer this is the wall clock, and then the test holds it against that.
+"""
+
+import os
+from statistics import median
+
+import numpy as np
+import pytest
+
+REPEATS, MOST_REPEATS = 3, 6
+STEADY = 0.15
+"""Identical runs that differ by more cannot tell whether a prediction is within that share."""
+QUIET = 0.05
+needs_two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="compares one core with two")
+
+
+def others(taken):
+    c = taken.columns
+    return (c["core_busy_s"][-1] - c["cpu_s"][-1]) / c["time_s"][-1]
+
+
+def spread(values):
+    """Return by how much identical runs differ: the range without its two ends, over the median."""
+    inner = sorted(values)[1:-1] if len(values) > REPEATS else values
+    return (max(inner) - min(inner)) / median(values)
+
+
+@pytest.mark.slow
+@needs_two_cores
+@pytest.mark.parametrize("kind", ["compute", "memory", "disk", "mixed"])
+def test_a_job_on_one_core_predicts_two_and_the_reverse(record_job, predict, kind):
+    seen, recorded = {1: [], 2: []}, {1: [], 2: []}
+    for repeat in range(MOST_REPEATS):  # in turns, so that what drifts on the computer meets both alike
+        for cores in (1, 2):
+            work, alone, taken = record_job(kind, cores)
+            quiet = others(taken) < QUIET
+            assert alone <= taken.duration_s * 1.001
+            if quiet:
+                assert alone == pytest.approx(taken.duration_s, rel=0.05), "nobody took anything"
+            seen[cores].append(taken.duration_s if quiet else alone)
+            recorded[cores].append(work)
+            assert predict(work, cores) == pytest.approx(alone, rel=0.05), "it replays its own time"
+        if repeat + 1 >= REPEATS and max(map(spread, seen.values())) < STEADY:
+            break
+    else:
+        pytest.skip(f"{kind}: identical runs differ by more than {STEADY:.0%} here, which is what is asked: {seen}")
+    for known, asked in ((1, 2), (2, 1)):
+        predicted = [predict(work, asked) for work in recorded[known]]
+        # Neighbours in time met the same neighbours on the computer.
+        ratio = median(one / other for one, other in zip(predicted, seen[asked], strict=True))
+        words = f"{kind}: recorded on {known}, {asked} cores: predicted {median(predicted):.2f} s, "
+        print(f"{words}seen {median(seen[asked]):.2f} s")  # noqa: T201 - the figures, with pytest -s
+        assert ratio == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.slow
+@needs_two_cores
+def test_the_prediction_is_no_accident_of_equal_times(record_job, predict):
+    work, alone, _ = record_job("compute", 1)
+    assert predict(work, 2) < 0.65 * alone, "two threads on two cores"
+    work, alone, _ = record_job("serial", 1)
+    assert predict(work, 2) > 0.9 * alone, "one thread has no use for a second core"
+
+
+@pytest.mark.slow
+@needs_two_cores
+def test_phases_are_found_where_the_job_changes(record_job):
+    work, _, _ = record_job("alternating", 2)
+    busy = [phase.processor for phase in work.phases if phase.processor.asks and phase.processor.integer_gop > 0.5]
+    parallel = [demand.parallel > 0.5 and demand.threads > 1 for demand in busy]
+    changes = [one for number, one in enumerate(parallel) if number == 0 or one != parallel[number - 1]]
+    assert changes[-3:] == [True, False, True]
+
+
+@pytest.mark.slow
+def test_recording_costs_less_than_a_hundredth_of_a_core(record_job):
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    _, _, taken = record_job("serial", 1)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    # The process's own clock, and with it what is done with the samples afterwards.
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert taken.overhead < 0.01
+    assert spent - 0.01 * taken.duration_s < 0.5, "and what is written afterwards takes no half second"
+    looks = np.diff(taken.columns["time_s"])
+    assert 0.09 < float(np.median(looks)) < 0.2

@@ -1,0 +1,195 @@
+"""DFU, revive, restore, activation, and what a strange pair of modules needs."""
+
+from dataclasses import replace
+
+import pytest
+
+from spacegrey.errors import Refusal
+from spacegrey.t2.boot.chain import Start, boot
+from spacegrey.t2.boot.factory import install_system
+from spacegrey.t2.boot.firmware import install, slot_file
+from spacegrey.t2.boot.firmware_password import Mode, set_password
+from spacegrey.t2.boot.log import register
+from spacegrey.t2.boot.policy import SecureBoot, Where
+from spacegrey.t2.boot.repair import activate, restore, revive
+from spacegrey.t2.boot.results import Outcome
+from spacegrey.t2.boot.state import NAME, encode_state, read_state
+from spacegrey.t2.signer.allowed import read_allowed, write_allowed
+from spacegrey.t2.signer.client import Unreachable
+from spacegrey.t2.signer.exchange import SignerRefused
+
+
+def in_dfu(world):
+    assert boot(world.machine, Start("dfu")).outcome is Outcome.DFU
+    return world.machine
+
+
+def own_choices(world):
+    held = set_password(None, None, b"firmware")
+    chosen = replace(
+        world.machine.state.load(), secure_boot=SecureBoot.MEDIUM, external_boot=True, firmware_password=held
+    )
+    world.machine.state.save(chosen)
+
+
+def test_revive_keeps_data_policies_and_password(world):
+    own_choices(world)
+    machine = in_dfu(world)
+    before = machine.state.load()
+    after = revive(machine, "bridge-2")
+    assert (after.secure_boot, after.external_boot, after.firmware_password) == (
+        before.secure_boot, before.external_boot, before.firmware_password,
+    )  # fmt: skip
+    assert (after.build, after.pair, after.activated, after.dfu) == ("bridge-2", "pair-0", True, False)
+    assert world.modules.erased == 0
+    assert boot(world.machine).outcome is Outcome.MACOS
+
+
+@pytest.mark.claims("R2")
+def test_restore_erases_and_starts_over(world):
+    own_choices(world)
+    after = restore(in_dfu(world), "bridge-2")
+    assert world.modules.erased == 1
+    assert (after.secure_boot, after.external_boot, after.firmware_password) == (SecureBoot.FULL, False, None)
+    assert boot(world.machine).code == "not-activated"
+    activate(world.machine)
+    assert boot(world.machine).outcome is Outcome.MACOS
+
+
+@pytest.mark.claims("R2")
+def test_strange_modules_start_nothing_until_a_restore(world):
+    world.modules.name = "pair-of-another-machine"
+    for key in ("none", "cmd-r", "option", "t"):
+        result = boot(world.machine, Start(key))
+        assert (result.outcome, result.code) == (Outcome.T2_RECOVERY, "modules")
+    revive(world.machine, "bridge-1")
+    assert boot(world.machine).code == "modules"
+    restore(world.machine, "bridge-1")
+    activate(world.machine)
+    assert boot(world.machine).outcome is Outcome.MACOS
+
+
+@pytest.mark.parametrize("repair", [revive, restore])
+def test_a_repair_needs_dfu_or_the_recovery_mode_of_the_t2(world, repair):
+    boot(world.machine)
+    with pytest.raises(Refusal, match="neither DFU nor recovery mode"):
+        repair(world.machine, "bridge-2")
+    assert world.modules.erased == 0
+
+
+@pytest.mark.parametrize("repair", [revive, restore])
+def test_a_repair_without_network_changes_and_erases_nothing(world, repair):
+    machine = in_dfu(world)
+    world.network.up = False
+    before = machine.state.load()
+    with pytest.raises(Unreachable):
+        repair(machine, "bridge-2")
+    assert (machine.state.load(), world.modules.erased) == (before, 0)
+
+
+@pytest.mark.parametrize("repair", [revive, restore])
+def test_a_build_that_is_no_longer_signed_cannot_be_installed(world, signer, repair):
+    write_allowed(read_allowed(signer).signing("bridge-1", now=False), signer)
+    machine = in_dfu(world)
+    with pytest.raises(SignerRefused) as refused:
+        repair(machine, "bridge-1")
+    assert (refused.value.status, world.modules.erased) == (94, 0)
+    repair(machine, "bridge-2")
+
+
+def test_a_restore_that_was_cut_waits_in_dfu_until_it_is_made_again(world):
+    machine = in_dfu(world)
+    machine.state.save(replace(machine.state.load(), restoring=True))
+    assert boot(world.machine).code == "restore-unfinished"
+    with pytest.raises(Refusal, match="restore again"):
+        revive(world.machine, "bridge-1")
+    restore(world.machine, "bridge-1")
+    assert boot(world.machine).code == "not-activated"
+
+
+def test_a_lost_state_needs_a_restore(world):
+    (world.folder / NAME).write_bytes(b"{}")
+    with pytest.raises(Refusal, match="put back or changed"):
+        boot(world.machine)
+    with pytest.raises(Refusal, match="restore, which erases"):
+        revive(world.machine, "bridge-1")
+    restore(world.machine, "bridge-1")
+    activate(world.machine)
+    assert boot(world.machine).outcome is Outcome.MACOS
+
+
+def test_damaged_firmware_is_cured_by_a_revive(world):
+    state = world.machine.state.load()
+    world.machine.files.remove(slot_file(state.slot, "ibot"))
+    assert boot(world.machine).outcome is Outcome.DFU
+    revive(world.machine, "bridge-1")
+    assert boot(world.machine).outcome is Outcome.MACOS
+
+
+def test_an_activation_lock_is_the_servers_no(world, signer):
+    machine = in_dfu(world)
+    restore(machine, "bridge-1")
+    write_allowed(replace(read_allowed(signer), locked=(machine.chip.ecid,)), signer)
+    with pytest.raises(SignerRefused, match="locked to an account"):
+        activate(world.machine)
+    assert not world.machine.state.load().activated
+
+
+def test_a_new_system_needs_the_network_and_then_does_not(world):
+    names = world.network.local.files("macos-2")
+    world.network.up = False
+    with pytest.raises(Unreachable):
+        install_system(world.machine, "macos-2", names)
+    world.network.up = True
+    install_system(world.machine, "macos-2", names)
+    world.network.up = False
+    assert boot(world.machine).outcome is Outcome.MACOS
+
+
+def test_the_log_names_every_stage_and_the_register_binds_it(world):
+    result = boot(world.machine)
+    assert [(entry.stage, entry.object_type, entry.verdict) for entry in result.entries] == [
+        ("boot-rom", "ibot", "verified"), ("sep-rom", "sepi", "verified"), ("iboot", "krnl", "verified"),
+        ("bridge-os", "mefi", "verified"), ("uefi", "efib", "verified"), ("boot-efi", "mkrn", "verified"),
+    ]  # fmt: skip
+    assert register(result.entries) == register(boot(world.machine).entries)
+    install(world.machine, world.machine.state.load(), "bridge-2")
+    assert register(result.entries) != register(boot(world.machine).entries)
+    for at in range(6):
+        assert register(result.entries[:at] + result.entries[at + 1 :]) != register(result.entries)
+
+
+def test_a_start_is_kept_as_the_session(world):
+    boot(world.machine)
+    assert world.machine.state.load().session.where is Where.MACOS
+    boot(world.machine, Start("t"))
+    assert world.machine.state.load().session.where is Where.OFF
+
+
+def test_states_go_around(world):
+    own_choices(world)
+    state = world.machine.state.load()
+    assert read_state(encode_state(state)) == state
+    assert read_state(encode_state(state)).firmware_password.mode is Mode.COMMAND
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b'"format": 1', b'"format": 2'),
+        lambda data: data.replace(b'"secure_boot": 2', b'"secure_boot": 3'),
+        lambda data: data.replace(b'"activated": true', b'"activated": 1'),
+        lambda data: data.replace(b'"slot": 1', b'"slot": 2'),
+        lambda data: data.replace(b'"reason": null', b'"reason": null,\n "more": 1'),
+        lambda data: data[:-10],
+        lambda data: data + b"\n",
+        lambda _: b"[" * 100_000,
+        lambda _: b"",
+    ],
+)
+def test_a_state_of_another_version_or_damaged_is_refused(world, change):
+    data = (world.folder / NAME).read_bytes()
+    changed = change(data)
+    assert changed != data
+    with pytest.raises(Refusal, match="another version or damaged"):
+        read_state(changed)

@@ -1,0 +1,144 @@
+"""`spacegrey new` and `spacegrey t2` on the command line: what they print, and how they refuse in one line."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spacegrey.interfaces.cli import app
+from spacegrey.interfaces.cli.t2 import SUBCOMMANDS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+THREATS = (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text(encoding="utf-8")
+
+
+def _table(verb):
+    section = re.search(rf"^## `spacegrey {verb}`$(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)[1]
+    first = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)[0]
+    return re.findall(r"^\| `(\w+)` \|", first, re.MULTILINE)
+
+
+def _run(*words, status=0, **environment):
+    done = CliRunner().invoke(app, list(map(str, words)), prog_name="spacegrey", env=environment)
+    assert done.exit_code == status, done.output
+    return done
+
+
+def _json(*words, **environment):
+    return json.loads(_run(*words, "--json", **environment).stdout)
+
+
+def _said(old=None, new=None):
+    """Return the environment that holds passwords."""
+    given = {"SPACEGREY_PASSWORD": old, "SPACEGREY_NEW_PASSWORD": new}
+    return {name: value for name, value in given.items() if value}
+
+
+@pytest.fixture
+def studio(machine, monkeypatch):
+    monkeypatch.chdir(machine.folder.parent)
+    return machine.folder.name
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_subcommand_has_help_with_an_example_and_json(name):
+    shown = _run("t2", name, "--help").output
+    assert re.search(rf"Examples?:\n  spacegrey t2 {name}\b", shown)
+    assert "--json" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    listed = next(line for line in _run("t2", "--help").output.splitlines() if line.split()[:1] == [name])
+    assert not listed.endswith("...")
+
+
+def test_new_has_its_documented_keys(tmp_path):
+    found = _json("new", tmp_path / "fresh", "--as", "imac-pro", "--attempts", "2018")
+    assert list(found) == _table("new")
+    assert (found["uid"], found["attempts"], found["modules"]) == ("file", "2018", 2)
+
+
+def test_a_life_of_a_machine(studio):
+    assert _json("t2", "status", studio) == {"on": False, "uid": "file"}
+    _run("t2", "passwd", studio, **_said(new="one"))
+    found = _json("t2", "filevault", "on", studio, **_said("one"))
+    assert found["filevault"] is True
+    assert "locked" in _run("disk", "serve", studio, "--run", "true", status=1).stderr
+    wrong = _run("t2", "unlock", studio, status=1, **_said("two"))
+    assert wrong.stderr == "spacegrey: refused: wrong password, once in a row\n"
+    status = _json("t2", "unlock", studio, "--recovery-key", SPACEGREY_RECOVERY_KEY=found["recovery_key"])
+    assert list(status) == _table("t2")
+    assert status["unlocked"] is True
+    assert _json("t2", "lock", studio) == {"on": False}
+    new = _json("t2", "recovery-key", studio, **_said("one"))["recovery_key"]
+    assert new != found["recovery_key"]
+    _run("t2", "passwd", studio, **_said("one", "two"))
+    assert _json("t2", "filevault", "off", studio, **_said("two"))["recovery_key"] is None
+    _run("t2", "erase", studio, "--yes")
+    assert "no volume" in _run("disk", "serve", studio, "--run", "true", status=1).stderr
+    _run("t2", "restore", studio, "--yes")
+    _run("disk", "serve", studio, "--run", "true")
+
+
+def test_passwords_come_line_by_line_from_a_file_descriptor(studio):
+    def with_lines(text, *words, status=0):
+        reading, writing = os.pipe()
+        os.write(writing, text)
+        os.close(writing)
+        try:
+            return _run(*words, "--password-fd", reading, status=status)
+        finally:
+            os.close(reading)
+
+    with_lines(b"one\n", "t2", "passwd", studio)
+    with_lines(b"one\ntwo\n", "t2", "passwd", studio)
+    with_lines(b"two", "t2", "filevault", "on", studio)
+    assert "no line is left for the password" in with_lines(b"", "t2", "unlock", studio, status=2).stderr
+    assert "bad file descriptor" in _run("t2", "unlock", studio, "--password-fd", 999, status=2).stderr
+
+
+def test_without_a_terminal_a_missing_password_is_one_line(studio):
+    said = _run("t2", "passwd", studio, status=2).stderr
+    assert said == (
+        "spacegrey: error: the new password is asked for at a terminal; without one give --password-fd or "
+        "$SPACEGREY_NEW_PASSWORD\n"
+    )
+    assert "say --yes" in _run("t2", "erase", studio, status=2).stderr
+
+
+def test_no_subcommand_takes_a_password_as_an_argument():
+    for name in SUBCOMMANDS:
+        shown = _run("t2", name, "--help").output
+        assert not re.search(r"--(password|passphrase|new-password)\b(?!-fd)", shown), name
+
+
+def test_a_disk_in_use_is_not_locked_by_mistake(studio, machine):
+    from spacegrey.virtual.instance import open_disk
+
+    client = machine.switch_on()
+    client.ask("unlock")
+    with open_disk(machine, client) as store:
+        assert "end 'disk serve' first" in _run("t2", "lock", studio, status=1).stderr
+        store.write(0, b"x")
+    _run("t2", "lock", studio, "--now")
+
+
+def test_a_key_file_is_not_for_a_machine(studio, tmp_path):
+    said = _run("disk", "serve", studio, "--key-file", tmp_path / "k", status=2).stderr
+    assert "this one's key is in its enclave" in said
+
+
+def test_smc_answers_and_refuses(studio):
+    rows = _json("t2", "smc", "--dir", studio)
+    assert {"key": "FNum", "type": "ui8 ", "bytes": "02", "value": 2.0, "meaning": "number of fans"} in rows
+    assert "choose from" in _run("t2", "smc", "XXXX", "--dir", studio, status=2).stderr
+    assert "reading only" in _run("t2", "smc", "TC0c", "--dir", studio, "--set", 1, status=1).stderr
+
+
+def test_every_row_of_the_threat_model_names_a_test_that_is_there():
+    named = set(re.findall(r"`(test_\w+)`", THREATS))
+    tests = Path(__file__).parents[1]
+    text = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    assert len(named) > 15
+    assert {name for name in named if f"def {name}(" not in text} == set()
