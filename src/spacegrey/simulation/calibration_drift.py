@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COMPARED = ("whole_resistance", "sensor_to_air", "sink_to_air")
 SAME_FAN = 0.05
-"""Whole resistances are compared where the fans ran as fast, within this share; else what can be brought to one speed."""
+"""Whole resistances are compared where the fans ran as fast, within this share."""
 
 
 @dataclass(frozen=True)

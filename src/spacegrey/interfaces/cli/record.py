@@ -20,6 +20,9 @@ spacegrey record --out sleep.toml -- sleep 1
 spacegrey record --out pack.toml --cores 1 -- tar -czf a.tgz /usr/include
 """
 
+LITTLE_S = 0.5
+"""Before this a recording has just begun. [s]"""
+
 MOST_PHASES = 20
 """Phases that are printed."""
 
@@ -61,12 +64,12 @@ def record(
     import sys
 
     from spacegrey.errors import InputError
-    from spacegrey.interfaces.cli.output import progress, say_when_compiling, writable
+    from spacegrey.interfaces.cli.output import say_when_compiling, writable
     from spacegrey.simulation.runfile import write_whole
     from spacegrey.units import parse_quantity
     from spacegrey.workload.recording.estimate import demands
     from spacegrey.workload.recording.recorded_workload import workload_text
-    from spacegrey.workload.recording.sampling import record_command, record_process
+    from spacegrey.workload.recording.sampling import record_command
 
     if (pid is None) == (not command):
         raise InputError("record needs either a command after -- or --pid N: spacegrey record -- make -j8")
@@ -87,11 +90,7 @@ def record(
         # What the job prints does not belong into JSON.
         taken = record_command(command, cores, stdout=sys.stderr.fileno() if as_json else None)
     else:
-        typer.echo(f"recording process {pid}; Ctrl-C ends the recording and keeps it", err=True)
-        with progress(f"recording {pid}") as update:
-            taken = record_process(
-                pid or 0, wanted_s, lambda now: update(now / wanted_s if wanted_s else 0.0, f"{now:.0f} s")
-            )
+        taken = _attached(pid or 0, wanted_s)
     found = demands(taken, rating, kind.value)
     name = Path(command[0]).name if command else taken.command
     text = workload_text(taken, found, rating, kind.value, name, today)
@@ -106,6 +105,21 @@ def record(
         _write_json(out, host, taken, found, replayed, made)
     else:
         _print(out, host, taken, found, replayed, made)
+
+
+def _attached(pid: int, wanted_s: float | None) -> Samples:
+    """Return the recording of a process that runs already, and say on standard error that it has begun."""
+    from spacegrey.interfaces.cli.output import progress
+    from spacegrey.workload.recording.sampling import record_process
+
+    with progress(f"recording {pid}") as update:
+
+        def show(now_s: float) -> None:
+            if now_s < LITTLE_S:
+                typer.echo(f"recording process {pid}; Ctrl-C ends the recording and keeps it", err=True)
+            update(now_s / wanted_s if wanted_s else 0.0, f"{now_s:.0f} s")
+
+        return record_process(pid, wanted_s, show)
 
 
 def _rating(host: Path, folder: Path, today: str) -> Rating:
