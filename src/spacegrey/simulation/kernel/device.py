@@ -84,7 +84,7 @@ def go_on(
     lane = todo[thread]
     w = where.shape[1]
     first = where[FIRST, lane]
-    count = where[COUNT, lane]
+    count = int(where[COUNT, lane])
     mine = phases[first : first + count]
     first_end = where[FIRST_END, lane]
     my_ends = ends[first_end : first_end + count]
