@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint check bench fit held-out gpu-check fuzz docs lock clean
+.PHONY: help setup run test real-jobs lint check bench fit held-out gpu-check fuzz docs lock clean
 
 venv := .venv
 bin := $(venv)/bin
@@ -36,7 +36,10 @@ run: setup ## the first run: Cinebench R15 over and over on the iMac Pro, as a t
 
 test: setup ## the tests, on two processes
 	tests/system-packages.sh
-	$(bin)/pytest --numprocesses 2 -p no:benchmark $(ARGS)
+	$(bin)/pytest --numprocesses 2 -p no:benchmark -m 'not alone' $(ARGS)
+
+real-jobs: setup ## real jobs, recorded and predicted: needs two cores that do nothing else (two minutes)
+	$(bin)/pytest -p no:benchmark -m alone --capture=no tests/recording
 
 lint: setup ## style, types and the direction of imports
 	$(bin)/ruff check

@@ -14,6 +14,7 @@ REPEATS, MOST_REPEATS = 3, 6
 STEADY = 0.15
 """Identical runs that differ by more cannot tell whether a prediction is within that share."""
 QUIET = 0.05
+pytestmark = pytest.mark.alone
 needs_two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="compares one core with two")
 
 
