@@ -6,10 +6,6 @@ Every input is tried as it is, and with its header and checksums mended.
 
 import sys
 
-import atheris
-
-with atheris.instrument_imports(include=["spacegrey.parts.display"]):
-    from spacegrey.parts.display.edid import read_edid
 from spacegrey.errors import InputError
 
 
@@ -25,6 +21,8 @@ def mended(data: bytes) -> bytes:
 
 
 def one(data: bytes) -> None:
+    from spacegrey.parts.display.edid import read_edid
+
     for tried in (data, mended(data)):
         line, read = "fuzz: ", None
         try:
@@ -40,5 +38,9 @@ def one(data: bytes) -> None:
 
 
 if __name__ == "__main__":
+    import atheris
+
+    with atheris.instrument_imports(include=["spacegrey.parts.display"]):
+        import spacegrey.parts.display.edid  # noqa: F401 - so that its branches are followed
     atheris.Setup(sys.argv, one)
     atheris.Fuzz()
