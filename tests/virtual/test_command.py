@@ -132,7 +132,7 @@ def test_a_key_file_is_not_for_a_machine(studio, tmp_path):
 def test_smc_answers_and_refuses(studio):
     rows = _json("t2", "smc", "--dir", studio)
     assert {"key": "FNum", "type": "ui8 ", "bytes": "02", "value": 2.0, "meaning": "number of fans"} in rows
-    assert "choose from" in _run("t2", "smc", "XXXX", "--dir", studio, status=2).stderr
+    assert "choose from" in _run("t2", "smc", "QQQQ", "--dir", studio, status=2).stderr
     assert "reading only" in _run("t2", "smc", "TC0c", "--dir", studio, "--set", 1, status=1).stderr
 
 
