@@ -12,16 +12,23 @@ copyright = author
 version = release = spacegrey.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "gallery/*.ipynb"]  # the gallery makes notebooks to download
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+# The notebooks, run while the pages are built; they stand in the tree without their outputs.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 
 autodoc_typehints = "none"  # numpydoc's Parameters say the type, the unit and the range
 numpydoc_show_class_members = False

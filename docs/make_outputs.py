@@ -30,6 +30,7 @@ PAGES = (
     "machines.md",
     "model.md",
     "files.md",
+    "python.md",
     "sweep.md",
     "connect.md",
     "network.md",
@@ -44,6 +45,7 @@ PAGES = (
     "disk.md",
     "t2.md",
     "secure-boot.md",
+    "system-manager.md",
     "../CONTRIBUTING.md",
     "../README.md",
 )

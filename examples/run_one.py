@@ -6,11 +6,9 @@ A selector names the machine, a name of the library the work. The run holds the 
 trace.
 """
 
-from spacegrey.machine.assembly import machine
-from spacegrey.simulation.run import simulate
-from spacegrey.workload.library import workload
+import spacegrey
 
-run = simulate(workload("cinebench-r15"), machine("imac-pro:18-core+ambient=28C"))
+run = spacegrey.run("cinebench-r15", on="imac-pro:18-core+ambient=28C")
 
 print(run.machine.name)
 if run.score:

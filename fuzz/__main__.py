@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from fuzz.loop import WORDS
+from fuzz.scratch import PLACE, place
 from fuzz.targets import COMPILED, INSTRUMENTED, TARGETS, target
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -48,12 +51,16 @@ def by_atheris(name: str, inputs: int, seed: int) -> int:
     """Run atheris in a process of its own, and print a line of JSON."""
     begin = time.perf_counter()
     FOUND.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="spacegrey-fuzz-") as grown:
+    with tempfile.TemporaryDirectory(prefix="spacegrey-fuzz-", dir=place()) as folder:
+        grown, words = Path(folder, "grown"), Path(folder, "words")
+        grown.mkdir()
+        words.write_text("".join(f'"{_escaped(word)}"\n' for word in WORDS), "ascii")
         options = [f"-runs={inputs}", f"-seed={seed}", "-max_len=8192", "-timeout=10", f"-rss_limit_mb={_LARGEST_MIB}"]
-        options += ["-print_final_stats=1", "-verbosity=1", f"-artifact_prefix={FOUND}/{name}-"]
-        command = [sys.executable, "-m", "fuzz", name, "--engine", "atheris-child", "--", *options, grown]
-        done = subprocess.run([*command, str(CORPUS / name)], capture_output=True, text=True, check=False)
-    tail = done.stderr[-4000:]
+        options += ["-print_final_stats=1", "-verbosity=1", f"-artifact_prefix={FOUND}/{name}-", f"-dict={words}"]
+        command = [sys.executable, "-m", "fuzz", name, "--engine", "atheris-child", "--", *options, str(grown)]
+        own = {**os.environ, PLACE: folder}
+        done = subprocess.run([*command, str(CORPUS / name)], env=own, capture_output=True, text=True, check=False)
+    tail = f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"  # the exception from atheris, the input from libFuzzer
     if done.returncode or not (count := _DONE.search(done.stderr)):
         raise SystemExit(f"{name}: failed; the input is under {FOUND}\n{tail}")
     found = {"target": name, "engine": "atheris", "inputs": int(count[1])}
@@ -62,6 +69,10 @@ def by_atheris(name: str, inputs: int, seed: int) -> int:
         found[key] = int(match[1]) if (match := pattern.search(done.stderr)) else None
     print(json.dumps(found))
     return 0
+
+
+def _escaped(word: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in word)
 
 
 def _child(name: str, options: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The enclave's files, its messages and its engine's channel."""
+"""The enclave's files and its messages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 from fuzz.found import expect
 from fuzz.scratch import scratch
 from spacegrey.errors import InputError, Refusal
-from spacegrey.t2.enclave import channel, keybag, uid
+from spacegrey.t2.enclave import keybag, uid
 from spacegrey.t2.enclave.anchor import Anchor
 from spacegrey.t2.enclave.keys import Uid
 from spacegrey.t2.enclave.locker import SLOT_BYTES, Locker
 from spacegrey.t2.enclave.messages import Broken, packed, read
-from spacegrey.t2.storage.engine import XtsKey
 
 if TYPE_CHECKING:
     import socket
@@ -76,9 +75,9 @@ def run_enclave(data: bytes) -> None:
     """Read what the first byte says.
 
     0 the file of the UID, 1 the anchor, 2 a keybag, 3 one with a code that fits, 4 a locker (two slots, the second at
-    the byte that is given), 5 messages, 6 requests to the engine.
+    the byte that is given), 5 messages.
     """
-    which, content = data[0] % 7 if data else 0, data[1:]
+    which, content = data[0] % len(_READERS) if data else 0, data[1:]
     try:
         _READERS[which](content)
     except (InputError, Refusal) as error:
@@ -135,20 +134,4 @@ def _messages(content: bytes) -> None:
         pass
 
 
-@cache
-def _channel() -> channel.Channel:
-    return channel.Channel(XtsKey(bytes(range(32))), lambda _ended: None)
-
-
-def _engine(content: bytes) -> None:
-    made, size = _channel(), channel.REQUEST.size
-    room = memoryview(made._room)
-    room[: len(content)] = content
-    numbers = room[channel.ROOM_BYTES :]
-    numbers[: len(content)] = content[: len(numbers)]
-    for start in range(0, len(content) - size + 1, size):
-        number = made._do(room, *channel.REQUEST.unpack_from(content, start))
-        expect(0 <= number < 1 << 32, "no number of an error")
-
-
-_READERS = (_uid, _anchor, _keybag, _keybag_sealed, _locker, _messages, _engine)
+_READERS = (_uid, _anchor, _keybag, _keybag_sealed, _locker, _messages)

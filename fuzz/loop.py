@@ -28,7 +28,11 @@ MOST_GROWTH_MIB = 64.0
 """Of the memory, from a tenth of the inputs on; more is a leak."""
 
 _VALUES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63)
-_WORDS = (b"null", b"true", b"-1", b"1e999", b"[]", b"{}", b'""', b"NaN", b"9" * 30, b"[" * 40, b"\\ud800", b"\xff\xfe")
+WORDS = (
+    b"null", b"true", b"-1", b"1e999", b"1e308", b"-1e308", b"1e-320", b"[]", b"{}", b'""', b"NaN", b"9" * 30,
+    b"9" * 400, b"0x" + b"f" * 300, b"[" * 40, b"\\ud800", b"\\n", b"\x1b[31m", b"\xff\xfe",
+)  # fmt: skip
+"""What readers trip over; atheris takes them as its dictionary."""
 
 
 class Failed(Exception):  # noqa: N818 - an input and what it did
@@ -83,7 +87,7 @@ def changed(data: bytes, corpus: Sequence[bytes], draw: random.Random) -> bytes:
         elif how == 6:
             made[at:at] = made[at : at + draw.randint(1, 32)] * draw.randint(1, 4)
         elif how == 7:
-            word = draw.choice(_WORDS)
+            word = draw.choice(WORDS)
             made[at : at + draw.choice((0, len(word)))] = word
         elif not draw.randrange(8):
             del made[at:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import struct
 from typing import TYPE_CHECKING
 
@@ -81,10 +82,16 @@ class _Disk:
             offset = until
         return found
 
-    def write(self, offset: int, data: memoryview) -> None:
-        """Write."""
+    def room(self, length: int) -> memoryview:
+        """Return memory, of which only what is used is taken."""
+        return memoryview(mmap.mmap(-1, length))
+
+    def write(self, offset: int, data: memoryview, *, spent: bool = False) -> None:
+        """Write; memory that is spent holds something else then."""
         expect(not self.read_only and offset + len(data) <= CAPACITY, "a write that is not allowed reached the disk")
         self.bytes[offset : offset + len(data)] = data
+        if spent:
+            data[:] = b"\xee" * len(data)
 
     def write_pages(self, offsets: Sequence[int], pages: Sequence[memoryview]) -> None:
         """Write."""

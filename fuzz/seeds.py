@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, cast
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from fuzz.boot import PLAIN, RICH
 from fuzz.enclave import NONCE, UID
 from fuzz.image4 import AUTHORITY, CHIP, CORPUS, IMAGE
-from spacegrey.t2.boot.firmware_password import FirmwarePassword, Mode
-from spacegrey.t2.boot.state import BootState, encode_state
-from spacegrey.t2.enclave.channel import REQUEST
+from fuzz.log_seeds import seeds as _logs
+from spacegrey.t2.boot.state import OLDEST, encode_state
 from spacegrey.t2.enclave.keybag import Entry, Keybag, _mac, seal
 from spacegrey.t2.enclave.messages import packed
 from spacegrey.t2.image4 import payload as i
@@ -174,6 +174,9 @@ def _enclave() -> Seeds:
     code = _mac(UID, NONCE, json.dumps(bag, sort_keys=True))
     yield "enclave", "keybag", b"\2" + json.dumps(bag | {"mac": code}, sort_keys=True).encode()
     yield "enclave", "keybag-sealed", b"\3" + json.dumps(bag, sort_keys=True).encode()
+    entries = [{name: value for name, value in entry.items() if name != "admin"} for entry in bag["entries"]]
+    oldest = json.dumps(bag | {"format": 1, "entries": entries}, sort_keys=True)
+    yield "enclave", "keybag-oldest", b"\3" + oldest.encode()
     head = struct.pack(">8sIQ12sI", b"SGLOCKER", 1, 1, bytes(12), 2 + 16)
     slot = head + AESGCM(UID.derive("locker")).encrypt(bytes(12), b"{}", head)
     yield "enclave", "locker", b"\4" + struct.pack(">H", len(slot)) + slot + slot
@@ -184,16 +187,33 @@ def _enclave() -> Seeds:
     )
     talk = packed({"do": "status"}) + packed({"do": "unlock", "password": "00"})
     yield "enclave", "messages", b"\5" + talk
-    asked = [REQUEST.pack(5, 4096, what) for what in range(5)] + [REQUEST.pack(1 << 63, 4096, 0)]
-    yield "enclave", "engine", b"\6" + b"".join(asked)
+
+
+def _engine() -> Seeds:
+    """Yield messages: how many, and for each what, number, place, count, and whether numbers of pages follow."""
+    each = b"".join(bytes([what, 7, what, 1, 1]) for what in range(4))
+    yield "engine", "one-of-each", bytes([4]) + each
+    numbers = struct.pack("<8q", *range(8))
+    yield "engine", "numbers", bytes([2, 2, 0, 0, 3, 0]) + numbers + bytes([0, 1, 1, 2, 1])
+    yield "engine", "outside", bytes([3]) + bytes([0, 1, 9, 1, 1]) + bytes([1, 1, 7, 4, 1]) + bytes([2, 1, 1, 0, 1])
+    far = [b"\xff" + struct.pack("<q", value) for value in (1 << 62, -(1 << 63), (1 << 63) - 4096)]
+    yield "engine", "far", bytes([2, 0]) + b"".join(far) + bytes([1, 1]) + far[2] + far[0] + far[1] + b"\1"
 
 
 def _boot() -> Seeds:
-    state = BootState(firmware_nonce=bytes(32), build="21A1", generator=bytes(8), activated=True)
-    yield "boot-state", "plain", encode_state(state)
-    password = FirmwarePassword(Mode.FULL, bytes(16), bytes(32))
-    rich = replace(state, firmware_password=password, slot=1, pair="00" * 16, reason="digest", failure=2)
-    yield "boot-state", "password", encode_state(rich)
+    for name, state in (("plain", PLAIN), ("password", RICH)):
+        yield "boot-state", name, b"\0" + encode_state(state)
+        yield "boot-state", f"{name}-oldest", b"\0" + encode_state(state, OLDEST)
+    # form, version, changes; then the file of each name, and which of them is bound
+    given = {
+        "as-it-was": (0, 1, 0, 1, 2, 1),
+        "put-back": (1, 1, 0, 1, 2, 2),
+        "next": (1, 0, 0, 2, 1, 1),
+        "changed": (1, 1, 2, 1, 2, 130, 9, 1, 0, 0),
+        "unbound": (1, 1, 1, 12, 14, 1, 0, 0),
+    }
+    for name, made in given.items():
+        yield "boot-state", name, b"\1" + bytes(made)
 
 
 def _deep() -> Seeds:
@@ -202,14 +222,14 @@ def _deep() -> Seeds:
         for head in heads:
             length = struct.pack(">I", 5000) if (target, head) == ("enclave", 5) else b""
             yield target, f"deep-{head}", bytes([head]) + length + b"[" * 5000
-    yield "boot-state", "deep", b"[" * 5000
+    yield "boot-state", "deep", b"\0" + b"[" * 5000
     yield "request", "deep-0", b"\0<plist>" + b"<array>" * 1000
     yield "der", "deep", b"\x30\x80" * 1000
 
 
 def main() -> None:
     """Write every seed."""
-    for make in (_image4, _signing, _nbd, _storage, _enclave, _boot, _deep):
+    for make in (_image4, _signing, _nbd, _storage, _enclave, _engine, _boot, _logs, _deep):
         for target, name, data in cast("Iterator[tuple[str, str, bytes]]", make()):
             path = CORPUS / target / name
             path.parent.mkdir(parents=True, exist_ok=True)

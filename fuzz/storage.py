@@ -43,11 +43,6 @@ class _Pages:
                 view[start : start + len(page)] = page
             offset += len(view)
 
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
-        """Read."""
-        for offset, view in zip(offsets, views, strict=True):
-            self.read(offset, [view])
-
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Fail: nothing here writes."""
         raise AssertionError

@@ -19,13 +19,36 @@ TARGETS = {
     "module": ("fuzz.storage", "run_module"),
     "map": ("fuzz.storage", "run_map"),
     "enclave": ("fuzz.enclave", "run_enclave"),
+    "engine": ("fuzz.engine", "run_engine"),
     "boot-state": ("fuzz.boot", "run_state"),
+    "log": ("fuzz.logs", "run_any"),
+    "log-powermetrics": ("fuzz.logs", "run_powermetrics"),
+    "log-powermetrics-plist": ("fuzz.logs", "run_powermetrics_plist"),
+    "log-turbostat": ("fuzz.logs", "run_turbostat"),
+    "log-hwinfo": ("fuzz.logs", "run_hwinfo"),
+    "log-power-gadget": ("fuzz.logs", "run_power_gadget"),
+    "log-hardware-monitor": ("fuzz.logs", "run_hardware_monitor"),
+    "log-energibridge": ("fuzz.logs", "run_energibridge"),
+    "log-sensors": ("fuzz.logs", "run_sensors"),
+    "log-sensors-json": ("fuzz.logs", "run_sensors_json"),
+    "log-psutil": ("fuzz.logs", "run_psutil"),
+    "log-recording": ("fuzz.logs", "run_recording"),
+    "log-prometheus": ("fuzz.logs", "run_prometheus"),
+    "log-prometheus-json": ("fuzz.logs", "run_prometheus_json"),
+    "log-spacegrey": ("fuzz.logs", "run_spacegrey"),
+    "log-parquet": ("fuzz.logs", "run_parquet"),
+    "edid": ("fuzz.edid", "run_edid"),
 }
 
-INSTRUMENTED = ("spacegrey.t2", "spacegrey.virtual.nbd", "plistlib", "http.server")
+INSTRUMENTED = (
+    "spacegrey.t2", "spacegrey.virtual.nbd", "spacegrey.logs", "spacegrey.parts.display", "plistlib", "http.server",
+)  # fmt: skip
 """What atheris counts branches of."""
 
-COMPILED = ("spacegrey.t2.storage.mapping", "spacegrey.t2.storage.engine", "spacegrey.t2.storage.verify")
+COMPILED = (
+    "spacegrey.t2.storage.mapping", "spacegrey.t2.storage.engine", "spacegrey.t2.storage.verify",
+    "spacegrey.t2.storage.cipher", "spacegrey.t2.enclave.wire",
+)  # fmt: skip
 """Modules with compiled loops: the compiler takes no code that atheris has changed."""
 
 

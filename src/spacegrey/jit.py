@@ -13,9 +13,10 @@ import importlib.util
 import os
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numba
+from llvmlite import ir  # pyright: ignore[reportMissingTypeStubs]
 from numba import config
 from numba.core import types
 from numba.extending import intrinsic, overload
@@ -137,11 +138,42 @@ def _choose(condition: Any, yes: Any, no: Any) -> Any:  # noqa: ANN401, ARG001
 _offer(choose, choose, "cuda", {**ON_GPU, "forceinline": True})
 
 
+@intrinsic
+def _load_word(_typing: Any, _address: Any) -> Any:  # noqa: ANN401 - numba's own types
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(place, "seq_cst", 8)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def _store_word(_typing: Any, _address: Any, _value: Any) -> Any:  # noqa: ANN401 - numba's own types
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        builder.store_atomic(arguments[1], place, "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+load_word: Callable[[int], int] = cast("Any", _load_word)
+"""In compiled code: the 64 bits at an address, as another process wrote them last."""
+
+store_word: Callable[[int, int], None] = cast("Any", _store_word)
+"""In compiled code: write 64 bits at an address; who sees them sees everything that was written before."""
+
+
+_SHARED = ("parts/*/laws.py", "simulation/kernel/*.py", "t2/storage/cipher.py")
+"""Sources of compiled code that is part of other compiled code."""
+
+
 def _fingerprint() -> str:
     """Return a hash of every source that ends in compiled code: numba itself looks at the kernel's own file only."""
     root = Path(__file__).parent
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted([*root.glob("parts/*/laws.py"), *root.glob("simulation/kernel/*.py"), Path(__file__)]):
+    sources = [path for pattern in _SHARED for path in root.glob(pattern)]
+    for path in sorted([*sources, Path(__file__)]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -121,8 +121,8 @@ class Document:
         return best
 
     def place(self, keys: Sequence[str | int] = ()) -> str:
-        """Return ``file:line`` of a key, as errors print it."""
-        return f"{self.path.name}:{self.line_of(keys)}"
+        """Return ``file:line`` of a key, as errors print it; the name alone where there is no text to find lines in."""
+        return f"{self.path.name}:{self.line_of(keys)}" if self.text else self.path.name
 
 
 def read_toml(path: Path) -> Document:

@@ -113,7 +113,10 @@ def test_what_the_log_does_not_identify_is_left(known, tmp_path):
     assert "fan is not logged" in made["conductances.cpu_sink_air"].why
     assert np.isnan(made["conductances.cpu_sink_air"].after)
     cores = replace(found, data=replace(found.data, driver="cpu_cores_power_w"))
-    assert all("not to the package's power" in one.why for one in settings(cores, machine("imac-pro")))
+    cooling = [one for one in settings(cores, machine("imac-pro")) if one.key.startswith(("conduct", "capac"))]
+    assert len(cooling) == 6
+    assert all("not to the package's power" in one.why for one in cooling)
+    assert not any(one.key.startswith("processor") and not one.why for one in settings(cores, machine("imac-pro")))
     assert write_machine(cores, "imac-pro", tmp_path / "none.toml")
     assert not (tmp_path / "none.toml").exists()
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from spacegrey.logs.names import FORMATS
+
 ROOT = Path(__file__).parent.parent.parent
 
-# beside the name: inputs, so that each takes a second or two
+# beside the name: inputs, so that each takes a second at most
 INPUTS = {
     "der": 3000,
     "manifest": 1000,
@@ -21,8 +23,11 @@ INPUTS = {
     "module": 2000,
     "map": 1000,
     "enclave": 1500,
-    "boot-state": 5000,
+    "engine": 2000,
+    "boot-state": 3000,
+    "edid": 5000,
 }
+LOG_INPUTS = 600
 
 
 def run(*arguments, cwd=ROOT):
@@ -38,11 +43,37 @@ def test_no_input_crashes_hangs_or_leaks(name):
     assert json.loads(done.stdout)["inputs"] == INPUTS[name]
 
 
+def logs():
+    return [name for name in run("--list").stdout.split() if name.partition("-")[0] == "log"]
+
+
+def test_no_log_crashes_hangs_or_leaks_or_is_believed():
+    done = run(*logs(), "--inputs", str(LOG_INPUTS), "--seed", "6")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["target"] for line in done.stdout.splitlines()] == logs()
+
+
+def test_every_format_of_a_log_has_a_target():
+    assert {name.removeprefix("log-") for name in logs()} == {*FORMATS, "log", "parquet"}
+
+
+def test_no_log_takes_more_than_its_size_is_worth():
+    """A file of one or two MiB that once took minutes or gigabytes, or that was made to."""
+    done = subprocess.run([sys.executable, "-m", "fuzz.large"], cwd=ROOT, capture_output=True, text=True, check=True)
+    took = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(took) >= 20
+    for one in took:
+        assert one["answer"].startswith("refused: ") or one["answer"] == "1 rows", one
+        assert one["answer"].isprintable()
+        assert one["seconds"] < 15.0, one
+        assert one["mib"] < 160.0 + 20.0 * one["bytes"] / (1 << 20), one
+
+
 def test_every_target_is_run_here_and_has_a_corpus():
     listed = run("--list").stdout.split()
-    assert listed == list(INPUTS)
+    assert sorted(listed) == sorted([*INPUTS, *logs()])
     for name in listed:
-        assert 3 <= len(list((ROOT / "fuzz" / "corpus" / name).iterdir())) <= 60
+        assert 2 <= len(list((ROOT / "fuzz" / "corpus" / name).iterdir())) <= 60
 
 
 def test_the_loop_notices_a_crash_a_hang_and_a_leak(tmp_path):
@@ -93,6 +124,13 @@ Transmission._check = lambda self, command, flags, offset, length: None""",
     "module": "from spacegrey.t2.storage import labels; labels._geometry = labels.Geometry",
     "map": "from spacegrey.t2.storage import mapping; mapping.recount = lambda *arrays: 0",
     "boot-state": "from spacegrey.t2.boot import state; state._typed = lambda found: True",
+    "engine": "from spacegrey.t2.enclave import channel; channel.Channel._tag = lambda self: 0",
+    "log-psutil": "from spacegrey.logs import gather; gather.plain = lambda text: text",
+    "log-turbostat": "from spacegrey.logs import gather; gather._together = lambda take, columns: columns[0] * 1e9",
+    "log-spacegrey": "from spacegrey.logs.gather import Gatherer; Gatherer._rising = lambda self, time: time == time",
+    "log-prometheus-json": "from spacegrey.logs import gather; gather.LATEST_S = float('inf')",
+    "log-powermetrics-plist": "from spacegrey.logs import reports; reports.as_float = float",
+    "edid": "from spacegrey.parts.display import edid; edid._expect_count = edid.checked = lambda *found: found[0]",
 }
 
 

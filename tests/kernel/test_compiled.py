@@ -54,7 +54,7 @@ def test_compiled_code_agrees_with_plain_python(run_of, tmp_path):
 def copied(tmp_path, monkeypatch):
     """Return a copy of the sources that the cache folder's name is made from."""
     package = tmp_path / "spacegrey"
-    for path in [ROOT / "jit.py", *ROOT.glob("parts/*/laws.py"), *ROOT.glob("simulation/kernel/*.py")]:
+    for path in [ROOT / "jit.py", *(path for pattern in jit._SHARED for path in ROOT.glob(pattern))]:  # noqa: SLF001
         target = package / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
@@ -69,7 +69,9 @@ def test_equal_sources_share_compiled_code(copied, monkeypatch):
     assert copied.is_dir()
 
 
-@pytest.mark.parametrize("changed", ["parts/cooling/laws.py", "simulation/kernel/tick.py", "jit.py"])
+@pytest.mark.parametrize(
+    "changed", ["parts/cooling/laws.py", "simulation/kernel/tick.py", "t2/storage/cipher.py", "jit.py"]
+)
 def test_a_changed_law_is_compiled_anew(copied, changed):
     before = jit.cache_folder()
     with (copied / changed).open("a", encoding="utf-8") as file:

@@ -222,6 +222,22 @@ def _own_csv(path, course):
     path.write_text("\n".join(["time_s,cpu_temp_c,cpu_power_w", *rows]), encoding="utf-8")
 
 
+def _recording(path, course):
+    """Samples of `spacegrey record`: energy that counts up, cores and bytes that are no quantity of a log."""
+    energy = np.concatenate([[0.0], np.cumsum(course.power_w[1:])])
+    busy = 4.0 * np.concatenate([[0.0], np.cumsum(course.busy[1:])])
+    rows = zip(course.time_s, energy, course.temp_c, course.clock_mhz, busy, strict=True)
+    lines = [
+        json.dumps({
+            "time_s": float(second), "cpu_s": float(second), "wanted_s": float(second), "runnable": 2,
+            "memory_b": 10**9, "package_j": float(joules), "cpu_temp_c": float(temp), "clock_ghz": mhz / 1000,
+            "core_busy_s": float(share), "cores": 4,
+        })
+        for second, joules, temp, mhz, share in rows
+    ]  # fmt: skip
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 WRITERS = {
     "hwinfo": _hwinfo,
     "hwinfo, decimal commas": _hwinfo_comma,
@@ -237,6 +253,7 @@ WRITERS = {
     "prometheus": _prometheus,
     "prometheus-json": _prometheus_json,
     "spacegrey": _own_csv,
+    "recording": _recording,
 }
 
 

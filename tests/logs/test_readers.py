@@ -8,7 +8,7 @@ from spacegrey.errors import InputError
 from spacegrey.logs.names import FORMATS, quantities, rules
 from spacegrey.logs.read import format_of, read_log
 
-COUNTERS = {"energibridge", "prometheus", "prometheus-json"}
+COUNTERS = {"energibridge", "prometheus", "prometheus-json", "recording"}
 # what each made log must be seen to suffer from
 TRAPS = {
     "hwinfo": ["the head stands there 1 more time", "no. 2 is cpu_temp_c too and differs by up to 1"],
@@ -25,6 +25,7 @@ TRAPS = {
     "prometheus": [],
     "prometheus-json": [],
     "spacegrey": [],
+    "recording": [],
 }
 
 
@@ -57,6 +58,29 @@ def test_fan_clock_and_load_are_in_units_of_their_names(made, course):
     assert log["cpu_clock_ghz"] == pytest.approx(course.clock_mhz / 1000)
     assert log["cpu_busy"] == pytest.approx(course.busy, abs=1e-4)
     assert [one.how for one in log.found if one.quantity == "cpu_clock_ghz"] == ["max"]
+
+
+def test_samples_of_a_recording_tell_how_busy_the_cores_were(made, course):
+    log = read_log(made("recording"))
+    assert log["cpu_busy"][1:] == pytest.approx(course.busy[1:], abs=1e-9)
+    assert log["cpu_clock_ghz"] == pytest.approx(course.clock_mhz / 1000)
+    assert {"memory_b", "runnable"} <= set(log.unused)
+
+
+def test_a_real_recording_is_a_log(tmp_path):
+    import sys
+
+    from spacegrey.workload.recording.lines import json_lines
+    from spacegrey.workload.recording.sampling import record_command
+
+    work = "import time\nend = time.time() + 1.5\nwhile time.time() < end: pass"
+    path = tmp_path / "samples.jsonl"
+    path.write_text(json_lines(record_command([sys.executable, "-c", work], 1)))
+    log = read_log(path)
+    assert log.format == "recording"
+    assert 1.0 < log.duration_s < 30.0
+    # One core that works all the time, whoever else is on it.
+    assert np.nanmean(log["cpu_busy"][log["time_s"] > 0.5 * log.duration_s]) > 0.8
 
 
 def test_what_no_rule_names_is_shown_and_left_alone(made):

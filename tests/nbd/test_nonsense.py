@@ -81,7 +81,10 @@ class Memory:
         self._within(offset, length)
         return [(length, True)][:most]
 
-    def write(self, offset, data):
+    def room(self, length):
+        return memoryview(bytearray(length))
+
+    def write(self, offset, data, *, spent=False):  # noqa: ARG002 - as the server calls it
         self._within(offset, len(data))
         self.content[offset : offset + len(data)] = data
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import socket
 import struct
 import threading
 
@@ -243,3 +244,44 @@ def test_stopping_finishes_what_was_asked(client, served):
     server.stop()
     assert made.ended()
     assert not server.address.path.exists()
+
+
+def test_a_quick_client_is_looked_for_and_a_slow_one_is_not(monkeypatch):
+    from spacegrey.virtual.nbd import connection as wires
+
+    ours, theirs = socket.socketpair()
+    looked = []
+
+    def look(file, room):
+        looked.append(file)
+        return found(file, room)
+
+    found = wires.look
+    monkeypatch.setattr(wires, "look", look)
+    monkeypatch.setattr(wires, "can_look", lambda: True)
+    connection, room = wires.Connection(ours), memoryview(bytearray(100))
+    with ours, theirs:
+        theirs.sendall(b"first")
+        assert connection.receive_some(room) == 5
+        assert not looked
+        theirs.sendall(b"second")
+        assert connection.receive_some(room) == 6
+        assert bytes(room[:6]) == b"second"
+        assert looked == [ours.fileno()]
+        threading.Timer(0.05, theirs.sendall, [b"late"]).start()
+        assert connection.receive_some(room) == 4  # looked in vain, and slept
+        assert len(looked) == 2
+        theirs.sendall(b"x")
+        assert connection.receive_some(room) == 1
+        assert len(looked) == 2
+        theirs.close()
+        assert connection.receive_some(room) == 0
+
+
+def test_a_client_is_not_looked_for_where_there_is_one_processor(monkeypatch):
+    from spacegrey.virtual.nbd import looking
+
+    monkeypatch.setattr(looking.os, "sched_getaffinity", lambda _thread: {3}, raising=False)
+    assert not looking.can_look()
+    monkeypatch.setattr(looking.os, "sched_getaffinity", lambda _thread: {3, 4}, raising=False)
+    assert looking.can_look() == hasattr(socket, "MSG_DONTWAIT")

@@ -1,6 +1,7 @@
 """The host, rated once, and recordings of real jobs on it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from spacegrey.machine.assembly import machine
 from spacegrey.simulation.run import simulate
 from spacegrey.workload.library import workload
+from spacegrey.workload.recording.bandwidth import memory_gb_s
 from spacegrey.workload.recording.estimate import alone_s, demands
 from spacegrey.workload.recording.rated_machine import machine_text, read_rating
 from spacegrey.workload.recording.rating import rate_host
@@ -26,17 +28,34 @@ def host(tmp_path_factory):
     return path, read_rating(path)
 
 
+@pytest.fixture
+def host_now(host, tmp_path):
+    """Return a function that gives the host with its memory rated anew.
+
+    A virtual machine's neighbours change what memory gives by half, for seconds at a time.
+    """
+    count = iter(range(1000))
+
+    def rated():
+        one, every = memory_gb_s(host[1].cores)
+        path = tmp_path / f"host-{next(count)}.toml"
+        path.write_text(machine_text(replace(host[1], core_gb_s=one, all_gb_s=every)), encoding="utf-8")
+        return path, read_rating(path)
+
+    return rated
+
+
 @pytest.fixture(scope="session")
 def record_job(host, tmp_path_factory):
     """Return a function that runs a job on some cores and gives its workload, time alone, and samples."""
-    folder, rating = tmp_path_factory.mktemp("recorded"), host[1]
+    folder = tmp_path_factory.mktemp("recorded")
 
-    def record(kind, cores):
+    def record(kind, cores, on=host):
         taken = record_command([sys.executable, str(JOBS), kind], cores)
         assert taken.status == 0
-        found = demands(taken, rating, "integer")
+        found = demands(taken, on[1], "integer")
         path = folder / f"{kind}-{cores}-{len(list(folder.iterdir()))}.toml"
-        path.write_text(workload_text(taken, found, rating, "integer", kind, TODAY), encoding="utf-8")
+        path.write_text(workload_text(taken, found, on[1], "integer", kind, TODAY), encoding="utf-8")
         return workload(str(path)), alone_s(found), taken
 
     return record
@@ -45,9 +64,9 @@ def record_job(host, tmp_path_factory):
 @pytest.fixture(scope="session")
 def predict(host):
     """Return a function from a recorded workload and a number of cores to the seconds that the host's twin takes."""
-    path, rating = host
 
-    def seconds(recorded, cores):
+    def seconds(recorded, cores, on=host):
+        path, rating = on
         selector = f"{path}:{cores}-core" if cores < rating.cores else str(path)
         return simulate(recorded, machine(selector)).duration_s
 

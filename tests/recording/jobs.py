@@ -23,7 +23,8 @@ def compute(rounds):
 
 def memory(rounds):
     def copy():
-        there, here = np.ones(16_000_000), np.empty(16_000_000)
+        # Twice the caches and not more: memory that is touched first costs a virtual machine now more and now less.
+        there, here = np.ones(8_000_000), np.empty(8_000_000)
         for _ in range(rounds):
             np.copyto(here, there)
 
@@ -52,14 +53,16 @@ def mixed():
     serial(20_000_000)
     compute(12)
     disk(30)
-    memory(40)
+    memory(80)
 
 
 JOBS = {
     "compute": lambda: compute(25),
-    "memory": lambda: memory(110),
+    "memory": lambda: memory(220),
     "disk": lambda: disk(90),
     "mixed": mixed,
+    "long-compute": lambda: compute(400),
+    "long-memory": lambda: memory(4000),
     "serial": lambda: serial(30_000_000),
     "alternating": lambda: [compute(3), serial(20_000_000), compute(6)],
 }

@@ -49,7 +49,8 @@ def test_a_command_becomes_a_workload_that_runs(folder):
     assert kept.confidence in {"low", "medium", "high"}
     assert kept.host == os.uname().nodename
     ran = spacegrey(folder, "run", "job.toml", "--on", "imac-pro", "--json")
-    assert json.loads(ran.stdout)["duration_s"] > 0.5
+    # With others on the computer the job may have got little of it in its two seconds.
+    assert 0.2 * kept.alone_s < json.loads(ran.stdout)["duration_s"] < 5.0 * kept.alone_s
 
 
 def test_json_has_the_keys_of_the_page(folder):
@@ -95,6 +96,23 @@ def test_ctrl_c_ends_the_recording_and_keeps_it(folder):
     assert 1.5 < kept.duration_s < 20.0
     assert "ended before the job did" in kept.doubts
     assert not list(folder.glob(".*")), "nothing half-written"
+
+
+def test_ctrl_c_while_the_computer_is_rated_leaves_nothing(tmp_path):
+    running = subprocess.Popen(
+        [PROGRAM, "record", "--", "true"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert "rating this computer" in running.stderr.readline()
+    time.sleep(0.7)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err == ""
+    assert not list(tmp_path.iterdir()), "no file of the rating and no half a machine"
 
 
 @pytest.mark.slow

@@ -1,17 +1,25 @@
 """The host as a machine: what is rated, written and read back."""
 
+import errno
+import os
+import subprocess
+import sys
 import tomllib
 from dataclasses import fields, replace
 
 import pytest
 
-from spacegrey.errors import InputError
+from spacegrey.errors import InputError, Refusal
 from spacegrey.machine.assembly import machine
+from spacegrey.machine.catalog import part
 from spacegrey.simulation.lowering import memory_ceiling_gb_s, storage_rates_gb_s
 from spacegrey.simulation.run import simulate
+from spacegrey.workload.recording import rating as rating_module
+from spacegrey.workload.recording.bandwidth import copied_gb_s
+from spacegrey.workload.recording.limits import Limits
 from spacegrey.workload.recording.loops import CLOCKS_PER_STEP, shift_chain
 from spacegrey.workload.recording.rated_machine import machine_text, read_rating
-from spacegrey.workload.recording.rating import Rating
+from spacegrey.workload.recording.rating import Rating, loops, rate_host
 
 BIG = Rating(
     host='desk "two"', processor="a chip of 64 cores", date="2026-11-21", cores=64, threads=128, clock_ghz=4.5,
@@ -86,6 +94,45 @@ def test_the_rating_of_this_computer_is_possible(host):
     assert 30.0 < rating.latency_ns < 1000.0
     assert tomllib.loads(path.read_text(encoding="utf-8"))["machine"]["status"] == "illustrative"
     assert machine(str(path)).memory_gib == pytest.approx(rating.memory_gib)
+
+
+def test_a_full_drive_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(_handle, _block):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(Refusal, match=r"cannot be rated in .* 128 MiB: No space left on device"):
+        rate_host(tmp_path, "2026-11-21")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_container_s_limits_are_in_the_rating(tmp_path, monkeypatch):
+    monkeypatch.setattr(rating_module, "limits", lambda: Limits(cores=1.0, memory_gib=0.5))
+    rated = rate_host(tmp_path, "2026-11-21")
+    assert (rated.cores, rated.threads, rated.memory_gib) == (1, 1, 0.5)
+    if len(os.sched_getaffinity(0)) > 1:
+        assert [words for words in rated.unseen if "a control group leaves 1 of" in words]
+
+
+def test_memory_is_rated_beside_other_programs():
+    # A neighbour takes a core most of the time: what it leaves is measured, and not that it was there.
+    quiet = copied_gb_s(1)
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        assert copied_gb_s(len(os.sched_getaffinity(0))) > 0.7 * quiet
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_the_unit_of_work_is_the_catalog_s():
+    # The catalog's fit may move a little; the rating's unit must not stay behind.
+    core, unit = part("microarchitectures", "zen3"), loops()
+    assert unit.integer_rate == pytest.approx(core.rate_integer, rel=0.05)
+    assert unit.float_rate == pytest.approx(core.rate_float, rel=0.05)
+    assert unit.source == {"newer": "pcgamer-zen4-ipc"}
+    assert "25 %" in machine_text(BIG)
+    assert "1.13 times" in machine_text(BIG)
 
 
 def test_the_chain_of_shifts_is_not_shortened_by_the_compiler():

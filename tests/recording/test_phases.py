@@ -1,16 +1,22 @@
 """Change points on made-up columns, and demands on made-up samples."""
 
+import tomllib
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacegrey.workload.recording.estimate import demands, stretches
+from spacegrey.machine.assembly import machine
+from spacegrey.simulation.run import simulate
+from spacegrey.workload.library import workload
+from spacegrey.workload.recording.estimate import Stretch, demand, demands, stretches
 from spacegrey.workload.recording.phases import LEAST_S, MOST, change_points
+from spacegrey.workload.recording.rated_machine import machine_text
 from spacegrey.workload.recording.rating import Rating, bandwidth_gb_s, memory_limits_gb_s
+from spacegrey.workload.recording.recorded_workload import workload_text
 from spacegrey.workload.recording.sampling import Samples
 
 HOST = Rating(
@@ -38,7 +44,24 @@ def samples(parts, cores=4, noise=0.0):
     columns |= dict.fromkeys(("longest_s", "threads", "processes", "read_b", "network_b"), zero)
     columns |= {"memory_b": zero + 2.0**30, "core_busy_s": columns["cpu_s"].copy()}
     columns |= dict.fromkeys(("clock_ghz", "package_j", "cpu_temp_c", "gpu_busy", "gpu_power_w", "gpu_temp_c"), unknown)
-    return Samples("job", columns | {"traffic_b": unknown}, cores, 0.001, status=0, interrupted=False, unseen=())
+    columns |= {"traffic_b": unknown, "touched_b": zero.copy(), "watched_s": zero.copy()}
+    return Samples("job", columns, cores, 0.001, status=0, interrupted=False, unseen=())
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory):
+    """Return a function from what a phase asks for to the seconds that its host's own machine takes."""
+    folder = tmp_path_factory.mktemp("replayed")
+    host, job = folder / "host.toml", folder / "job.toml"
+    host.write_text(machine_text(HOST), encoding="utf-8")
+    taken = samples([(2, 1, 1, 0, 0)])
+
+    def seconds(asked, cores):
+        job.write_text(workload_text(taken, [asked], HOST, "integer", "job", "2026-11-21"), encoding="utf-8")
+        selector = f"{host}:{cores}-core" if cores < HOST.cores else str(host)
+        return simulate(workload(str(job)), machine(selector)).duration_s
+
+    return seconds
 
 
 def test_a_steady_job_is_one_phase_whatever_its_noise():
@@ -50,6 +73,128 @@ def test_phases_begin_where_the_job_changes():
     assert [one.begin_s for one in found] == pytest.approx([0.0, 5.0, 9.0], abs=0.11)
     assert [one.parallel for one in found] == pytest.approx([0.0, 1.0, 0.0], abs=0.05)
     assert found[2].wait_s == pytest.approx(3.0, abs=0.1)
+
+
+def test_short_phases_of_a_quiet_computer_are_found():
+    # as recorded where nothing else ran: start, two threads for 0.3 s, one for 1.1 s, two for 0.5 s, and no noise
+    found = stretches(samples([(0.2, 1, 1, 0, 0), (0.3, 2, 2, 0, 0), (1.1, 1, 1, 0, 0), (0.5, 2, 2, 0, 0)], cores=2))
+    assert [one.begin_s for one in found] == pytest.approx([0.0, 0.2, 0.5, 1.6], abs=0.01)
+    assert [one.parallel > 0.5 for one in found] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_is_not_cut_into_phases(noise, seed):
+    steady = samples([(30, 2, 2, 0, 0)], noise=noise)
+    rng = np.random.default_rng(seed)
+    for name in ("cpu_s", "wanted_s"):
+        steps = 0.2 * (1.0 + noise * rng.standard_normal(len(steady.columns[name]) - 1))
+        steady.columns[name][1:] = np.cumsum(np.maximum(steps, 0.0))
+    assert len(stretches(steady)) <= 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_drive_that_works_in_bursts_is_few_phases(seed):
+    # a job that writes, waits, and writes: each look sees a part of a burst
+    rng = np.random.default_rng(seed)
+    taken = samples([(6, 0.5, 0.5, 0, 0)])
+    bursts = rng.choice([5e7, 4e8, 9e8, 1.2e9], size=60) * 0.1
+    taken.columns["write_b"][1:] = np.cumsum(bursts)
+    taken.columns["blocked"][1:] = rng.integers(0, 2, 60)
+    taken.columns["runnable"][1:] = 1 - taken.columns["blocked"][1:]
+    assert len(stretches(taken)) <= 5
+
+
+def streaming(parts, cores=4):
+    """Return samples of parts (seconds, threads, GB/s touched for each second of a core), a window each fourth look."""
+    taken = samples([(seconds, threads, threads, 0, 0) for seconds, threads, _ in parts], cores=cores)
+    touched, watched = [0.0], [0.0]
+    for seconds, _, rate in parts:
+        for look in range(round(seconds * 10)):
+            window = 0.004 if look % 4 == 1 else 0.0
+            touched.append(touched[-1] + rate * 1e9 * window)
+            watched.append(watched[-1] + window)
+    taken.columns.update(touched_b=np.array(touched), watched_s=np.array(watched))
+    return taken
+
+
+def test_touched_pages_tell_what_the_memory_is_to_a_phase():
+    found = demands(streaming([(4, 1, 0.1), (4, 1, 19.0), (4, 4, 30.0), (4, 1, 60.0)]), HOST, "integer")
+    assert [one.memory for one in found] == ["free", "limits", "limits", "scattered"]
+    light, one, four, _ = found
+    assert light.stream_gb == pytest.approx(0.4, rel=0.2)
+    # A core copies 20 GB/s and four copy 50; near the ceiling is at the ceiling.
+    assert one.stream_gb == pytest.approx(4.0 * 20.0, rel=0.06)
+    assert four.stream_gb == pytest.approx(4.0 * 50.0, rel=0.06)
+    # Four cores that wait for memory compute no more than the 10 s that one would take to move as much.
+    assert four.gop == pytest.approx(10.0 * 3.5 * 1.25, rel=0.06)
+
+
+def test_the_file_says_what_memory_was_to_each_phase():
+    taken = streaming([(4, 1, 0.1), (4, 1, 19.0), (4, 1, 60.0)], cores=1)
+    text = workload_text(taken, demands(taken, HOST, "integer"), HOST, "integer", "job", "2026-11-21")
+    kept = tomllib.loads(text)
+    words = [phase["assumed"]["processor"] for phase in kept["phase"]]
+    for told, says in zip(words, ("less than", "holds it up", "scattered reads"), strict=True):
+        assert says in told
+    assert "19 GB for each second of a core (touched pages, " in words[1]
+    doubts = kept["workload"]["recorded"]["doubts"]
+    assert [one for one in doubts if "memory holds up 4.0 s" in one]
+    assert kept["workload"]["recorded"]["confidence"] == "medium"
+    # On all of the host's cores nothing was carried over from a rating.
+    taken = streaming([(8, 4, 12.0)])
+    text = workload_text(taken, demands(taken, HOST, "integer"), HOST, "integer", "job", "2026-11-21")
+    assert tomllib.loads(text)["workload"]["recorded"]["doubts"] == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    threads=st.integers(1, 8),
+    shares=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.0, 1.0)),
+    cores=st.sampled_from([1, 2, 4]),
+    rate=st.floats(0.0, 70.0),
+    written=st.floats(0.0, 4.0),
+)
+def test_what_a_phase_asks_for_takes_as_long_as_the_phase_did(replayed, threads, shares, cores, rate, written):
+    parallel, drive, wait = shares
+    busy_s = 2.0
+    pace = 1.0 / ((1.0 - parallel) + parallel / min(threads, cores)) if threads > 1 else 1.0
+    cpu_s = busy_s * pace
+    seen = Stretch(
+        begin_s=0.0, end_s=busy_s + drive + wait, alone_s=busy_s + drive + wait, cpu_s=cpu_s, busy_s=busy_s,
+        drive_s=drive if written > 0.0 else 0.0, wait_s=wait + (0.0 if written > 0.0 else drive),
+        parallel=parallel if threads > 1 else 0.0, threads=threads if parallel > 0.0 else 1, memory_gib=0.5,
+        read_gb=0.0, write_gb=written, others=0.0, looks=40, gpu_busy=float("nan"), traffic_gb=rate * cpu_s,
+        watched_s=0.1,
+    )  # fmt: skip
+    asked = demand(seen, HOST, cores, HOST.integer)
+    assert replayed(asked, cores) == pytest.approx(seen.alone_s, rel=0.05)
+
+
+def test_time_that_no_look_found_idle_is_not_waiting():
+    # The threads' clocks lose two hundredths; 400 looks would have met that much of idleness eight times.
+    (one,) = demands(samples([(40, 0.98, 0.98, 0, 1e6)]), HOST, "integer")
+    assert one.stretch.drive_s + one.stretch.wait_s < 0.31
+    (one,) = demands(samples([(40, 0.4, 0.4, 0, 1e6)]), HOST, "integer")
+    assert one.stretch.drive_s + one.stretch.wait_s == pytest.approx(24.0, rel=0.01)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_waiting_that_is_written_down_late_is_put_where_it_was(threads):
+    # Linux adds what a thread waited for a core when it gets one: here at every fourth look, for a quarter of the time.
+    taken = samples([(12, threads, threads / 4, 0, 0)], cores=1)
+    lumps = np.arange(len(taken.columns["time_s"])) // 4 * 4 * 0.1 * threads
+    taken.columns["wanted_s"][:] = lumps
+    taken.columns["cpu_s"][:] = lumps / threads / 4
+    taken.columns["runnable"][60] = 0.0  # between two pieces of work
+    (one,) = stretches(taken)
+    assert one.alone_s == pytest.approx(3.0, rel=0.04)
+    assert one.parallel == pytest.approx(threads - 1.0, abs=0.05)
+
+
+def test_a_job_without_a_window_on_its_memory_asks_for_none():
+    (one,) = demands(samples([(10, 1, 1, 0, 0)]), HOST, "integer")
+    assert (one.memory, one.stream_gb) == ("unseen", 0.0)
 
 
 def test_what_others_took_is_put_right():

@@ -14,6 +14,8 @@ REPEATS, MOST_REPEATS = 3, 6
 STEADY = 0.15
 """Identical runs that differ by more cannot tell whether a prediction is within that share."""
 QUIET = 0.05
+BESIDE = 1.25
+"""Threads of a job that took so many times longer than alone mostly did not run at the same time."""
 pytestmark = pytest.mark.alone
 needs_two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="compares one core with two")
 
@@ -32,27 +34,30 @@ def spread(values):
 @pytest.mark.slow
 @needs_two_cores
 @pytest.mark.parametrize("kind", ["compute", "memory", "disk", "mixed"])
-def test_a_job_on_one_core_predicts_two_and_the_reverse(record_job, predict, kind):
-    seen, recorded = {1: [], 2: []}, {1: [], 2: []}
+def test_a_job_on_one_core_predicts_two_and_the_reverse(record_job, predict, host_now, kind):
+    seen, predicted, crowded = {1: [], 2: []}, {1: [], 2: []}, []
     for repeat in range(MOST_REPEATS):  # in turns, so that what drifts on the computer meets both alike
-        for cores in (1, 2):
-            work, alone, taken = record_job(kind, cores)
+        on = host_now()
+        for cores, other in ((1, 2), (2, 1)):
+            work, alone, taken = record_job(kind, cores, on)
             quiet = others(taken) < QUIET
             assert alone <= taken.duration_s * 1.001
             if quiet:
                 assert alone == pytest.approx(taken.duration_s, rel=0.05), "nobody took anything"
             seen[cores].append(taken.duration_s if quiet else alone)
-            recorded[cores].append(work)
-            assert predict(work, cores) == pytest.approx(alone, rel=0.05), "it replays its own time"
+            predicted[other].append(predict(work, other, on))
+            crowded.append(cores > 1 and taken.duration_s > BESIDE * alone)
+            assert predict(work, cores, on) == pytest.approx(alone, rel=0.05), "it replays its own time"
         if repeat + 1 >= REPEATS and max(map(spread, seen.values())) < STEADY:
             break
     else:
         pytest.skip(f"{kind}: identical runs differ by more than {STEADY:.0%} here, which is what is asked: {seen}")
+    if kind == "memory" and any(crowded):
+        pytest.skip(f"other programs kept its two threads from running side by side and sharing the memory: {seen}")
     for known, asked in ((1, 2), (2, 1)):
-        predicted = [predict(work, asked) for work in recorded[known]]
         # Neighbours in time met the same neighbours on the computer.
-        ratio = median(one / other for one, other in zip(predicted, seen[asked], strict=True))
-        words = f"{kind}: recorded on {known}, {asked} cores: predicted {median(predicted):.2f} s, "
+        ratio = median(one / other for one, other in zip(predicted[asked], seen[asked], strict=True))
+        words = f"{kind}: recorded on {known}, {asked} cores: predicted {median(predicted[asked]):.2f} s, "
         print(f"{words}seen {median(seen[asked]):.2f} s")  # noqa: T201 - the figures, with pytest -s
         assert ratio == pytest.approx(1.0, abs=0.15)
 
@@ -73,7 +78,8 @@ def test_phases_are_found_where_the_job_changes(record_job):
     busy = [phase.processor for phase in work.phases if phase.processor.asks and phase.processor.integer_gop > 0.5]
     parallel = [demand.parallel > 0.5 and demand.threads > 1 for demand in busy]
     changes = [one for number, one in enumerate(parallel) if number == 0 or one != parallel[number - 1]]
-    assert changes[-3:] == [True, False, True]
+    # Before it the interpreter starts; after it one thread may be left when the other is done.
+    assert [True, False, True] in [changes[first : first + 3] for first in range(len(changes))]
 
 
 @pytest.mark.slow

@@ -4,15 +4,19 @@ import math
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 
+from spacegrey.workload.recording import sampling, sensors
 from spacegrey.workload.recording.anywhere import TreeAnywhere
 from spacegrey.workload.recording.counters import CACHE_MISSES, TASK_CLOCK_NS, Counter
+from spacegrey.workload.recording.limits import Limits
 from spacegrey.workload.recording.processes import Tree
 from spacegrey.workload.recording.sampling import record_command
 from spacegrey.workload.recording.sensors import Sensors
@@ -145,3 +149,108 @@ def test_a_counter_that_may_not_be_read_is_not_a_number():
     assert not counter.follow([os.getpid()])
     assert math.isnan(counter.read())
     assert Counter(CACHE_MISSES).follow([2**22 + 1]) is False
+
+
+NVML = """
+#include <stdlib.h>
+typedef struct { unsigned gpu, memory; } use;
+static int card;
+int nvmlInit_v2(void) { return atoi(getenv("FAKE_NVML_INIT")); }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) { *handle = &card; return index; }
+int nvmlDeviceGetUtilizationRates(void *handle, use *told) {
+    if (handle != &card) return 2;
+    told->gpu = 73; told->memory = 20; return 0;
+}
+int nvmlDeviceGetPowerUsage(void *handle, unsigned *told) { if (handle != &card) return 2; *told = 212500; return 0; }
+int nvmlDeviceGetTemperature(void *handle, int sensor, unsigned *told) {
+    if (handle != &card || sensor) return 2;
+    *told = 64; return atoi(getenv("FAKE_NVML_TEMPERATURE"));
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def nvml(tmp_path_factory):
+    """Return a library with NVML's functions, as its header declares them, and a card that it makes up."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("nvml")
+    (folder / "nvml.c").write_text(NVML, encoding="ascii")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "nvml.so", folder / "nvml.c"], check=True)
+    return str(folder / "nvml.so")
+
+
+@pytest.mark.parametrize(("status", "temp_c"), [(0, 64.0), (3, math.nan)])
+def test_a_card_is_read_through_its_library(monkeypatch, tmp_path, nvml, status, temp_c):
+    monkeypatch.setattr(sensors, "NVML_LIBRARY", nvml)
+    monkeypatch.setenv("FAKE_NVML_INIT", "0")
+    monkeypatch.setenv("FAKE_NVML_TEMPERATURE", str(status))
+    found = Sensors((0,), powercap=tmp_path)
+    assert not [words for words in found.missing if "graphics" in words]
+    told = found.read(slow=True)
+    assert (told.gpu_busy, told.gpu_power_w) == (0.73, 212.5)
+    assert told.gpu_temp_c == pytest.approx(temp_c, nan_ok=True)
+    assert math.isnan(found.read(slow=False).gpu_busy), "it answers slowly and is left out of most looks"
+
+
+def test_a_library_without_a_driver_is_no_card(monkeypatch, tmp_path, nvml):
+    monkeypatch.setattr(sensors, "NVML_LIBRARY", nvml)
+    monkeypatch.setenv("FAKE_NVML_INIT", "9")
+    assert [words for words in Sensors((0,), powercap=tmp_path).missing if "graphics" in words]
+
+
+@pytest.mark.parametrize("text", [None, "intr 0\n", "cpu0 0 0 0 0 0 0 0 0 0 0\n"])
+def test_cores_whose_clocks_may_not_be_read_are_named(monkeypatch, tmp_path, text):
+    path = tmp_path / "stat"
+    if text is not None:
+        path.write_text(text, encoding="ascii")
+    monkeypatch.setattr(sensors, "STAT", path)
+    found = Sensors((0,), powercap=tmp_path)
+    assert [words for words in found.missing if "what other programs took" in words]
+    assert math.isnan(found.read(slow=False).core_busy_s)
+
+
+@linux
+@pytest.mark.parametrize(("hidden", "says"), [("/io", "bytes from and to drives"), ("/schedstat", "waited for a core")])
+def test_what_may_not_be_read_of_a_process_is_named_once(monkeypatch, hidden, says):
+    opened, exists = os.open, os.path.exists
+
+    def allowed(path, *rest):
+        if str(path).endswith(hidden):
+            raise PermissionError(path)
+        return opened(path, *rest)
+
+    monkeypatch.setattr(os, "open", allowed)
+    monkeypatch.setattr(os.path, "exists", lambda path: not str(path).endswith(hidden) and exists(path))
+    tree = Tree(os.getpid())
+    for _ in range(2):
+        assert tree.look().cpu_s > 0.0
+    assert len([words for words in tree.missing if says in words]) == 1
+
+
+@linux
+def test_a_limit_of_the_control_group_counts_and_is_named(monkeypatch):
+    monkeypatch.setattr(sampling, "limits", lambda **_where: Limits(cores=0.5))
+    taken = record_command(["sleep", "0.3"])
+    assert taken.cores == 1
+    assert [words for words in taken.unseen if "a control group gives it no more" in words]
+
+
+@linux
+@pytest.mark.slow
+def test_a_job_with_fifty_children_costs_less_than_a_hundredth_of_a_core():
+    child = "import time; end = time.time() + 6\nwhile time.time() < end: sum(range(2000)); time.sleep(0.05)"
+    script = (
+        "import subprocess, sys\n"
+        f"jobs = [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in range(50)]\n"
+        "for one in jobs: one.wait()\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    taken = record_command([sys.executable, "-c", script])
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert taken.columns["processes"].max() >= 50
+    assert spent_s / taken.duration_s < 0.01
+    assert taken.overhead < 0.01
+    assert np.diff(taken.columns["time_s"]).max() < 1.5, "and it is still looked at"

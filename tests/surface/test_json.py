@@ -141,3 +141,33 @@ def test_export(command, saved):
     assert list(found) == _table("export")
     assert list(found["run"]) == _table("run")
     assert list(found["trace"]) == _named("export", "The columns are")
+
+
+def test_forecast(command):
+    found = _json(command, "forecast", "imac-pro", "all-out")
+    assert list(found) == _table("forecast")
+    settled = found["settled"]
+    assert sorted(settled) == sorted(_named("forecast", "The quantities of `settled` are"))
+    said = set(_named("forecast", "Each has"))
+    for one in settled.values():
+        assert set(one) == said
+        assert one["low"] <= one["level"] + one["band"]
+        assert one["level"] <= one["high"] + one["band"]
+    assert found["after_s"] == max(settled[name]["after_s"] for name in ("cpu_temp_c", "gpu_temp_c"))
+    assert found["duration_s"] >= 4 * 3600
+
+
+def test_quiet(command):
+    found = _json(command, "quiet", "cinebench-r15-loop", "--on", "imac-pro", "--keep", "95%")
+    assert list(found) == _table("quiet")
+    section = re.search(r"^`own` and `best` have (.*)", _section("quiet"), re.MULTILINE | re.DOTALL)[1]
+    outer = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", section, flags=re.DOTALL))
+    for one in (found["own"], found["best"]):
+        assert list(one) == outer
+    inner = re.findall(r"`(\w+)`", re.search(r"`curve` \((.*?)\)", section, re.DOTALL)[1])
+    assert [*found["best"]["curve"], "null"] == inner
+    assert found["own"]["curve"] is None
+    assert found["best"]["speed"] >= found["keep"] == 0.95
+    assert found["best"]["noise_dba"] < found["own"]["noise_dba"]
+    again = _json(command, "run", "cinebench-r15-loop", "--on", found["selector"])
+    assert again["summary"]["noise_dba"]["mean"] == pytest.approx(found["best"]["noise_dba"])

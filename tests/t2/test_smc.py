@@ -1,32 +1,84 @@
 """SMC keys: their bytes as a real iMac Pro gives them."""
 
+import csv
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacegrey.errors import InputError, Refusal
+from spacegrey.errors import InputError
 from spacegrey.t2 import smc
 
-REAL = [  # key, bytes and value of an 8-core iMac Pro under macOS 10.13.6 (VirtualSMC, Docs/SMCDumps/iMacPro1,1.txt)
-    ("F0Ac", "F7C78944", 1102.2489),
-    ("F0Mn", "00808944", 1100.0),
-    ("F0Mx", "00401C45", 2500.0),
-    ("FNum", "02", 2.0),
-    ("TA0p", "1210", 18.0625),
-    ("TC0c", "2200", 34.0),
-    ("TC8c", "8100", -127.0),
-    ("PSTR", "6726B042", 88.075),
-    ("#KEY", "0000027E", 638.0),
-]
+# The keys that are answered, and up to three more of each type, as an 8-core iMac Pro under macOS 10.13.6 had them
+# (VirtualSMC, Docs/SMCDumps/iMacPro1,1.txt).
+REAL = list(csv.DictReader((Path(__file__).parent / "smc-keys.csv").read_text(encoding="utf-8").splitlines()))
+NUMBERS = {
+    "flt ",
+    "flag",
+    "ui8 ",
+    "ui16",
+    "ui32",
+    "ui64",
+    "si8 ",
+    "si16",
+    "sp78",
+    "spa5",
+    "spf0",
+    "sp4b",
+    "fp88",
+    "fp6a",
+}
+ANSWERED = [row for row in REAL if row["key"] in smc.smc_keys()]
 
 
 @pytest.mark.claims("T1")
-@pytest.mark.parametrize(("name", "raw", "value"), REAL)
-def test_a_real_machine_s_bytes_read_and_write_the_same(name, raw, value):
-    key = smc.smc_key(name)
-    assert key.length == len(raw) // 2
-    assert smc.decode(key.type, bytes.fromhex(raw)) == pytest.approx(value, rel=1e-6)
-    assert smc.encode(key.type, smc.decode(key.type, bytes.fromhex(raw))).hex().upper() == raw
+@pytest.mark.parametrize("row", ANSWERED, ids=[row["key"] for row in ANSWERED])
+def test_a_key_has_the_type_the_length_and_the_attributes_of_the_real_one(row):
+    key = smc.smc_key(row["key"])
+    assert (key.type, key.length, key.attributes) == (row["type"], int(row["length"]), int(row["attributes"], 16))
+
+
+@pytest.mark.claims("T1")
+@pytest.mark.parametrize("row", [row for row in REAL if row["type"] in NUMBERS], ids=lambda row: row["key"])
+def test_a_real_machine_s_bytes_read_and_write_the_same(row):
+    raw = bytes.fromhex(row["bytes"])
+    value = smc.decode(row["type"], raw)
+    if row["value"]:
+        assert value == pytest.approx(float(row["value"]), rel=1e-6, abs=1e-12)
+    assert smc.encode(row["type"], value) == raw
+
+
+def test_every_key_that_is_answered_is_one_of_a_real_machine():
+    assert {row["key"] for row in REAL} >= set(smc.smc_keys())
+    assert len(smc.smc_keys()) > 100
+
+
+def test_keys_are_counted_in_the_order_of_the_real_controller():
+    """The dump lists them in it."""
+    real = [row["key"] for row in REAL if row["key"] in smc.smc_keys()]
+    assert [smc.key_at(number) for number in range(len(real))] == real
+    assert smc.read("#KEY", {}) == len(real).to_bytes(4, "big")
+    for beyond in (len(real), -1, 1 << 40):
+        with pytest.raises(smc.SmcRefused, match=r"\[SMC status 0xb8\]") as refused:
+            smc.key_at(beyond)
+        assert refused.value.status is smc.Status.INDEX_RANGE
+
+
+@pytest.mark.parametrize("name", ["FS! ", "ADC0", "TC0C", "", "TC0cc", "VC0C", "ü\0"])
+def test_a_key_that_is_not_known_reads_as_the_real_one_s_missing_key(name):
+    """FS! is the mode of the fans on older Macs; the dump of an iMac Pro has none."""
+    for ask in (lambda: smc.smc_key(name), lambda: smc.read(name, {}), lambda: smc.checked_write(name, 1.0, {})):
+        with pytest.raises(smc.SmcRefused) as refused:
+            ask()
+        assert refused.value.status is smc.Status.NOT_FOUND
+        assert refused.value.status == 0x84
+    assert "FS! " not in {row["key"] for row in REAL}
+
+
+def test_a_name_that_is_nearly_right_is_hinted_at():
+    with pytest.raises(smc.SmcRefused, match=r"no SMC key 'TC0C' here \(did you mean TC0"):
+        smc.smc_key("TC0C")
 
 
 @given(st.floats(-127.9, 127.9))
@@ -34,26 +86,40 @@ def test_a_temperature_is_kept_to_a_256th_of_a_degree(value):
     assert smc.decode("sp78", smc.encode("sp78", value)) == pytest.approx(value, abs=1 / 512)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_what_is_beyond_a_type_is_held_at_its_end(value):
-    assert -128.0 <= smc.decode("sp78", smc.encode("sp78", max(-1e9, min(1e9, value)))) < 128.0
+@given(st.sampled_from(sorted(NUMBERS - {"flt ", "ui64"})), st.floats(-1e9, 1e9))
+def test_what_is_beyond_a_type_is_held_at_its_end(kind, value):
+    raw = smc.encode(kind, value)
+    assert len(raw) == smc.size(kind)
+    ends = [smc.decode(kind, smc.encode(kind, end)) for end in (-1e30, 1e30)]
+    assert ends[0] <= smc.decode(kind, raw) <= ends[1]
+    assert (ends[0] < 0.0) == (kind[0] == "s")
 
 
 @pytest.mark.parametrize("cores", [8, 10, 18])
 def test_a_core_that_is_missing_reads_as_the_real_one_s(cores):
-    read = {n: smc.decode("sp78", smc.read(f"TC{n}c", {"cpu_temp_c": 60.0, "cores": cores})) for n in range(10)}
+    measured = {"cpu_junction_c": 60.0, "cores": cores}
+    read = {n: smc.decode("sp78", smc.read(f"TC{n}c", measured)) for n in range(10)}
     assert read == {n: 60.0 if n < cores else -127.0 for n in range(10)}
 
 
 def test_only_fans_can_be_written_and_within_their_range():
     limits = {"fan_minimum_rpm": 1100.0, "fan_maximum_rpm": 2500.0}
     assert smc.checked_write("F1Tg", 2000.0, limits) == 2000.0
-    with pytest.raises(Refusal, match="reading only; these can be written: F0Md, F0Tg, F1Md, F1Tg"):
+    with pytest.raises(smc.SmcRefused, match="reading only; these can be written: F0Md, F0Tg, F1Md, F1Tg") as refused:
         smc.checked_write("TC0c", 20.0, limits)
+    assert refused.value.status is smc.Status.NOT_WRITABLE
     for value in (1000.0, 9000.0, float("nan")):
         with pytest.raises(InputError, match="F0Tg"):
             smc.checked_write("F0Tg", value, limits)
     with pytest.raises(InputError, match="choose from: 0"):
         smc.checked_write("F0Md", 2.0, limits)
-    with pytest.raises(InputError, match=r"unknown SMC key 'TC0C' \(did you mean"):
-        smc.smc_key("TC0C")
+
+
+def test_numbers_of_the_chip_and_its_name_are_whole():
+    """As the real one has them: 0x8012, 0x0A, j137; its number is larger than a float can hold."""
+    measured = {"chip_id": 0x8012, "board_id": 0x0A, "ecid": 0xFEDCBA9876543211, "platform": "j137"}
+    real = {row["key"]: row["bytes"].lower() for row in REAL}
+    for name in ("RCID", "RBID", "RPlt"):
+        assert smc.read(name, measured).hex() == real[name]
+    assert smc.shown("RECI", smc.read("RECI", measured)) == 0xFEDCBA9876543211
+    assert smc.shown("RPlt", smc.read("RPlt", measured)) == "j137"

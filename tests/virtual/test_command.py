@@ -66,7 +66,7 @@ def test_a_life_of_a_machine(studio):
     assert found["filevault"] is True
     assert "locked" in _run("disk", "serve", studio, "--run", "true", status=1).stderr
     wrong = _run("t2", "unlock", studio, status=1, **_said("two"))
-    assert wrong.stderr == "spacegrey: refused: wrong password, once in a row\n"
+    assert wrong.stderr == "spacegrey: refused: wrong password: 1 failed in a row, 29 left\n"
     status = _json("t2", "unlock", studio, "--recovery-key", SPACEGREY_RECOVERY_KEY=found["recovery_key"])
     assert list(status) == _table("t2")
     assert status["unlocked"] is True
@@ -79,6 +79,42 @@ def test_a_life_of_a_machine(studio):
     assert "no volume" in _run("disk", "serve", studio, "--run", "true", status=1).stderr
     _run("t2", "restore", studio, "--yes")
     _run("disk", "serve", studio, "--run", "true")
+
+
+def test_a_second_user_from_the_command_line(studio):
+    early = _run("t2", "user", "add", studio, "anna", status=1, **_said("one", "two")).stderr
+    assert early == (
+        "spacegrey: refused: no password is set: 'spacegrey t2 passwd studio --user NAME' makes the first user\n"
+    )
+    _run("t2", "passwd", studio, "--user", "paul", **_said(new="one"))
+    found = _json("t2", "user", "add", studio, "anna", **_said("one", "two"))
+    assert list(found) == _table("t2")
+    assert (found["users"], found["administrators"]) == (["paul", "anna"], ["paul"])
+    _run("t2", "filevault", "on", studio, **_said("one"))
+    assert "wrong password" in _run("t2", "unlock", studio, "--user", "anna", status=1, **_said("one")).stderr
+    assert _json("t2", "unlock", studio, "--user", "anna", **_said("two"))["logged_in"] == "anna"
+    assert "paul (administrator), anna" in _run("t2", "status", studio).stdout
+    _run("t2", "lock", studio)
+    _run("t2", "passwd", studio, "--user", "anna", **_said("two", "three"))
+    refused = _run("t2", "filevault", "off", studio, "--user", "anna", status=1, **_said("three")).stderr
+    assert "'anna' is no administrator; those are: paul; no attempt is lost" in refused
+    _run("t2", "user", "remove", studio, "anna", **_said("one"))
+    assert "no user 'anna'" in _run("t2", "unlock", studio, "--user", "anna", status=1, **_said("three")).stderr
+    assert "--admin belongs to add" in _run("t2", "user", "remove", studio, "paul", "--admin", status=2).stderr
+
+
+def test_a_chip_that_is_on_is_started_anew_in_the_mode_that_is_asked_for(studio, machine):
+    from spacegrey.virtual.instance import open_disk
+
+    assert _json("t2", "unlock", studio)["mode"] == "normal"
+    client = machine.connect()
+    with open_disk(machine, client) as store:
+        assert "the disk is in use" in _run("t2", "unlock", studio, "--start", "dfu", status=1).stderr
+        store.write(0, b"x")
+    client.ask("lock")
+    assert "it is in DFU mode" in _run("t2", "unlock", studio, "--start", "dfu", status=1).stderr
+    assert _json("t2", "status", studio)["mode"] == "dfu"
+    assert _json("t2", "unlock", studio)["mode"] == "normal"
 
 
 def test_passwords_come_line_by_line_from_a_file_descriptor(studio):
@@ -131,8 +167,9 @@ def test_a_key_file_is_not_for_a_machine(studio, tmp_path):
 
 def test_smc_answers_and_refuses(studio):
     rows = _json("t2", "smc", "--dir", studio)
-    assert {"key": "FNum", "type": "ui8 ", "bytes": "02", "value": 2.0, "meaning": "number of fans"} in rows
-    assert "choose from" in _run("t2", "smc", "QQQQ", "--dir", studio, status=2).stderr
+    fans = next(row for row in rows if row["key"] == "FNum")
+    assert (fans["type"], fans["bytes"], fans["value"]) == ("ui8 ", "02", 2)
+    assert "no SMC key 'QQQQ' here" in _run("t2", "smc", "QQQQ", "--dir", studio, status=1).stderr
     assert "reading only" in _run("t2", "smc", "TC0c", "--dir", studio, "--set", 1, status=1).stderr
 
 

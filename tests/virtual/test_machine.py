@@ -16,6 +16,7 @@ from spacegrey.t2.enclave.client import is_on
 from spacegrey.t2.enclave.uid import Protection
 from spacegrey.virtual import instance as room
 from spacegrey.virtual.instance import open_disk, open_instance, restore
+from spacegrey.virtual.starting import Enclave, Modules
 
 
 def _hashes(machine):
@@ -102,11 +103,11 @@ def test_a_handle_of_an_earlier_start_is_worthless(machine):
         client.ask("unlock")
         handle = client.engine("data")
         page = bytearray(4096)
-        handle.encrypt(1, page, page)
+        handle.encrypt(1, page)
     with machine.powered() as client:
         client.ask("unlock")
         with pytest.raises(OSError, match="the volume is locked"):
-            handle.encrypt(1, page, page)
+            handle.encrypt(1, page)
 
 
 def test_the_engine_does_what_the_key_does(machine, all_keys):
@@ -119,20 +120,22 @@ def test_the_engine_does_what_the_key_does(machine, all_keys):
     with machine.powered() as client:
         client.ask("unlock")
         far = client.engine("data")
-        here, there = bytearray(1 << 20), bytearray(1 << 20)
-        key.encrypt(7, plain, here)
-        far.encrypt(7, plain, there)
-        assert there == here != plain
-        far.decrypt(7, there, there)
-        assert there == plain
+        for there in (bytearray(1 << 20), far.room(1 << 20)):  # memory that the engine reaches, and other
+            here, there[:] = bytearray(plain), plain
+            key.encrypt(7, here)
+            far.encrypt(7, there)
+            assert there == here != plain
+            far.decrypt(7, there)
+            assert there == plain
         pages = np.array([5, 900, 3] * 80, np.int64)
-        here, there = bytearray(plain[: len(pages) * 4096]), bytearray(plain[: len(pages) * 4096])
-        key.decrypt_each(pages, here)
-        far.decrypt_each(pages, there)
-        assert here == there
+        for there in (bytearray(len(pages) * 4096), far.room(len(pages) * 4096)):
+            here, there[:] = bytearray(plain[: len(pages) * 4096]), plain[: len(pages) * 4096]
+            key.decrypt_each(pages, here)
+            far.decrypt_each(pages, there)
+            assert here == there
         assert far.tag(9, plain[:4096]) == key.tag(9, plain[:4096])
         with pytest.raises(ValueError, match="whole pages"):
-            far.encrypt(0, plain[:100], bytearray(100))
+            far.encrypt(0, bytearray(100))
 
 
 # modules
@@ -191,10 +194,9 @@ def test_a_restore_erases_the_keys_even_of_a_chip_that_does_not_start(machine, a
 @pytest.mark.claims("R2")
 def test_the_boot_chain_sees_the_pair_and_may_erase_it(machine):
     _write(machine)
-    flash = room.MachineFlash(machine, machine.switch_on())
+    flash = Modules(machine, Enclave(machine.switch_on()), None)
     before = flash.pair()
     assert flash.erase() == flash.pair() != before
-    assert not is_on(machine.chip)
     assert _read(machine) == bytes(5)
 
 
@@ -297,17 +299,62 @@ def test_what_it_does_not_understand_does_not_harm_it(machine, said):
 
 
 def test_a_channel_takes_no_request_beyond_its_memory(machine):
-    from spacegrey.t2.enclave.channel import ROOM_BYTES
+    from spacegrey.t2.enclave import wire
+    from spacegrey.t2.enclave.channel import MEMORY_BYTES
 
+    room, pages = wire.ROOM, (MEMORY_BYTES - wire.ROOM) // 4096
     with machine.powered() as client:
         client.ask("unlock")
         handle = client.engine("data")
         end = handle._end()  # noqa: SLF001 - a storage process that was broken into
-        for page, length, what in ((0, ROOM_BYTES + 4096, 0), (0, 100, 0), (1 << 63, 4096, 1), (0, 4096, 9)):
-            with pytest.raises(OSError, match="locked"):
-                end.ask(page, length, what)
+        for what, number, place, count in (
+            (wire.ENCRYPT, 0, room, pages + 1),
+            (wire.DECRYPT, 0, room + 4096, pages),
+            (wire.ENCRYPT, 0, 0, 1),
+            (wire.ENCRYPT, 0, room, 0),
+            (wire.ENCRYPT, 0, room, -1),
+            (wire.ENCRYPT, 0, -(1 << 63), 1),
+            (wire.DECRYPT, 0, room, (1 << 63) - 1),
+            (wire.DECRYPT, -1, room, 1),
+            (wire.DECRYPT, (1 << 63) - 1, room, 1),
+            (wire.DECRYPT_EACH, 0, room, wire.MOST_NUMBERS + 1),
+            (wire.TAG, 0, MEMORY_BYTES - 4095, 1),
+            (99, 0, room, 1),
+        ):
+            with pytest.raises(OSError, match="the engine refused"):
+                end.ask(what, number, place, count)
+        end._here = 1 << 40  # noqa: SLF001 - a processor that no computer has
         page = bytearray(4096)
-        handle.encrypt(0, page, page)
+        handle.encrypt(0, page)
+        handle.encrypt(0, page)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be kept on a processor here")
+def test_only_a_busy_thread_is_kept_on_a_processor_and_only_for_a_while(machine):
+    import threading
+    import time
+
+    before, seen = os.sched_getaffinity(0), []
+
+    def work(handle):
+        room = handle.room(4096, busy=True)
+        for _ in range(3):
+            handle.encrypt(0, room)
+            seen.append(os.sched_getaffinity(0))
+            time.sleep(0.03)
+
+    with machine.powered() as client:
+        client.ask("unlock")
+        handle = client.engine("data")
+        handle.encrypt(0, handle.room(4096))
+        assert os.sched_getaffinity(0) == before
+        thread = threading.Thread(target=work, args=(handle,))
+        thread.start()
+        thread.join()
+    assert [len(processors) for processors in seen] == [1, len(before), 1]
+    assert seen[0] <= before
+    assert seen[1] == before
+    assert os.sched_getaffinity(0) == before
 
 
 # where the UID is

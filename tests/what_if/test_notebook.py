@@ -50,7 +50,7 @@ def test_a_run_shows_its_answers_and_draws_itself(run_of):
     run = run_of("cinebench-r15-loop", "imac-pro")
     text = shown(run)
     assert run.verdict in text
-    assert "1665 points" in text
+    assert "1,665 points" in text
     picture = run.plot()
     labels = [panel.get_ylabel() for panel in picture.axes]
     assert labels == ["GHz", "°C", "rpm", "dBA", "W"]

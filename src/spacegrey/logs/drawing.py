@@ -1,49 +1,48 @@
-"""Pictures of a log, drawn by matplotlib where it is installed."""
+"""A log as a picture: its quantities over time."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spacegrey.errors import InputError
+from spacegrey.errors import unknown
 from spacegrey.logs.names import quantities
+from spacegrey.picture import UNITS, named, over_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
 
     from spacegrey.logs.log import Log
 
-UNITS = {"degC": "°C", "1": "share", "1/min": "rpm"}
-_PANEL_INCHES = 1.8
 
+def draw(log: Log, names: Sequence[str] = ()) -> Figure:
+    """Return a log drawn over time, one panel for each unit.
 
-def figure(panels: int) -> tuple[Figure, list[Any]]:
-    """Return an empty picture with panels that share their time.
+    Parameters
+    ----------
+    log : Log
+        What is drawn.
+    names : sequence of str
+        Its columns; all of them if empty.
 
     Raises
     ------
     InputError
-        Matplotlib is not installed.
+        A column is unknown, or matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("a picture needs matplotlib: pip install spacegrey[plot]") from None
-    made: Any = Figure(figsize=(8.0, 1.0 + _PANEL_INCHES * panels), dpi=150, layout="constrained")
-    axes: list[Any] = list(made.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
-    axes[-1].set_xlabel("time, s")
-    return made, axes
-
-
-def draw(log: Log) -> Figure:
-    """Return a log drawn over time, one panel for each unit."""
+    known = [name for name in log.columns if name in quantities()]
     by_unit: dict[str, list[str]] = {}
-    for name in log.columns:
-        if name in quantities():
-            by_unit.setdefault(quantities()[name].unit, []).append(name)
-    made, axes = figure(len(by_unit))
-    for panel, (unit, names) in zip(axes, by_unit.items(), strict=True):
-        for name in names:
-            panel.plot(log["time_s"], log[name], linewidth=0.8, label=name)
+    for name in names or known:
+        if name not in known:
+            raise unknown("column", name, known, log.name)
+        by_unit.setdefault(quantities()[name].unit, []).append(name)
+    made, axes = over_time(len(by_unit))
+    made.suptitle(Path(log.name).name, fontsize=10)
+    for panel, (unit, columns) in zip(axes, by_unit.items(), strict=True):
+        for name in columns:
+            panel.plot(log["time_s"], log[name], linewidth=0.8, label=quantities()[name].meaning)
         panel.set_ylabel(UNITS.get(unit, unit))
-        panel.legend(loc="upper right", fontsize=7)
+        named(panel)
     return made

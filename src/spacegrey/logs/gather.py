@@ -9,7 +9,8 @@ import numpy as np
 
 from spacegrey.errors import InputError
 from spacegrey.logs.log import Found, Log
-from spacegrey.logs.names import FORMATS, quantities, rules
+from spacegrey.logs.names import DATAFRAME, quantities, rules, words
+from spacegrey.logs.text import LONGEST_NAME, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,11 @@ MOST_ROWS = 1_000_000
 """A log of more rows is refused: eleven days at one row a second."""
 MOST_VALUES = 50_000_000
 """Rows times columns that are kept; 400 MB."""
+MOST_HOLES = 20_000_000
+"""Of those, without a value: a file of few values in many columns stays as small as it looks."""
 MOST_NAMES = 20_000
+LATEST_S = 1e11
+"""Later than any time since 1970 that is one, by three thousand years. [s]"""
 STILL_ROWS = 60
 """A reading that should move and does not for so many rows is dead."""
 STILL_CHANGE = 1e-4
@@ -35,30 +40,39 @@ TWICE = "#"
 class Gatherer:
     """Takes the rows of a file as its reader finds them; only columns that a rule names are kept."""
 
-    def __init__(self, path: Path, format_: str, own_names: Path | None = None) -> None:
+    def __init__(self, path: Path, format_: str, own_names: Path | None = None, first: tuple[Rule, ...] = ()) -> None:
         self.path = path
         self.format = format_
-        self.rules = rules(format_, own_names)
+        self.rules = (*first, *rules(format_, own_names))
         self.times: array[float] = array("d")
         self.values: dict[str, array[float]] = {}
         self.rule_of: dict[str, int | None] = {}
+        self.beside: dict[str, frozenset[int]] = {}
         self.warnings: list[str] = []
+        self._given = 0
         self.machine = ""
 
     def wants(self, name: str) -> bool:
         """Tell whether a rule names a column; a column that none does is noted."""
+        if len(name) > LONGEST_NAME:
+            self.warn(f"columns with names of more than {LONGEST_NAME} characters are left out")
+            return False
         if name not in self.rule_of:
             if len(self.rule_of) >= MOST_NAMES:
                 raise InputError(f"{self.path}: more than {MOST_NAMES} columns")
             base = name.split(TWICE + TWICE, maxsplit=1)[0]
-            self.rule_of[name] = next((place for place, rule in enumerate(self.rules) if rule.fits(base)), None)
-        return self.rule_of[name] is not None
+            fitting = [place for place, rule in enumerate(self.rules) if rule.fits(base)]
+            self.rule_of[name] = next((place for place in fitting if not self.rules[place].beside), None)
+            self.beside[name] = frozenset(place for place in fitting if self.rules[place].beside)
+        return self.rule_of[name] is not None or bool(self.beside[name])
 
     def row(self, time_s: float, values: Mapping[str, float]) -> None:
         """Add a row; names that no rule knows are left out."""
         number = len(self.times)
         if number >= MOST_ROWS or number * len(self.values) > MOST_VALUES:
-            raise InputError(f"{self.path}: too long: at most {MOST_ROWS:,} rows of {MOST_VALUES // MOST_ROWS} columns")
+            raise self._too_long()
+        if number * len(self.values) - self._given > MOST_HOLES:
+            raise InputError(f"{self.path}: {len(self.values):,} columns that are hardly ever there: not a log")
         self.times.append(time_s)
         for name, value in values.items():
             if not self.wants(name):
@@ -70,6 +84,17 @@ class Gatherer:
                 column.extend([NAN] * (number - len(column)))
             if len(column) == number:
                 column.append(value)
+                self._given += 1
+
+    def columns(self, times: array[float], values: Mapping[str, array[float]]) -> None:
+        """Take whole columns, for a log that is a table already; all of them are wanted and of one length."""
+        if len(times) > MOST_ROWS or len(times) * len(values) > MOST_VALUES:
+            raise self._too_long()
+        self.times, self.values = times, dict(values)
+
+    def _too_long(self) -> InputError:
+        most = MOST_VALUES // MOST_ROWS
+        return InputError(f"{self.path}: too long: at most {MOST_ROWS:,} rows of {most} columns")
 
     def warn(self, text: str) -> None:
         """Note what was wrong with the file."""
@@ -90,7 +115,7 @@ class Gatherer:
             No row, no column that a rule names, or times that run backwards.
         """
         rows = len(self.times)
-        what = FORMATS[self.format]
+        what = words(self.format)
         if rows == 0:
             raise InputError(f"{self.path}: no rows ({what})")
         time = np.array(self.times, dtype=np.float64)
@@ -101,29 +126,37 @@ class Gatherer:
                 self.warn("no time stamps: rows are counted as seconds; give the time between rows with --period")
         elif period_s is not None:
             self.warn("has time stamps of its own: --period is not used")
+        time[np.abs(time) > LATEST_S] = NAN
+        known = np.flatnonzero(np.isfinite(time))
+        if not len(known):
+            raise InputError(f"{self.path}: no row has a time that can be ({what})")
+        time -= time[known[0]]  # before they are compared: a step may be lost in it
         keep = self._rising(time)
-        time = time[keep] - time[keep][0]
+        time = time[keep]
         raw = {
             name: np.concatenate([np.array(column), np.full(rows - len(column), NAN)])[keep]
             for name, column in self.values.items()
         }
         columns, found, used = self._choose(raw, time)
         if not columns:
-            seen = ", ".join(list(self.rule_of)[:6])
-            raise InputError(f"{self.path}: no column is known ({what}); the first are: {seen or 'none'}")
+            seen = ", ".join(plain(name) for name in list(self.rule_of)[:6])
+            how = "; say which is which: columns={'cpu_temp_c': ...}" if self.format == DATAFRAME else ""
+            raise InputError(f"{self.path}: no column is known ({what}); the first are: {seen or 'none'}{how}")
         if self.format != "spacegrey":
             for name, column in columns.items():
                 self._bury(name, column)
         columns = {name: column for name, column in columns.items() if np.isfinite(column).any()}
+        if not columns:
+            raise InputError(f"{self.path}: every reading is dead ({what}): {self.warnings[-1]}")
         found = [
             Found(one.quantity, one.sources, one.how, int(np.isfinite(columns[one.quantity]).sum()))
             for one in found
             if one.quantity in columns
         ]
-        unused = tuple(name.replace(TWICE + TWICE, " no. ") for name in self.rule_of if name not in used)
+        unused = tuple(plain(name.replace(TWICE + TWICE, " no. ")) for name in self.rule_of if name not in used)
         return Log(
             str(self.path), self.format, {"time_s": time, **columns}, tuple(found), unused, tuple(self.warnings),
-            timed or period_s is not None, self.machine,
+            timed or period_s is not None, plain(self.machine),
         )  # fmt: skip
 
     def _rising(self, time: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -158,7 +191,7 @@ class Gatherer:
             live: dict[str, NDArray[np.float64]] = {}
             outside: dict[str, list[str]] = {}
             for name, values in raw.items():
-                if self.rule_of[name] == place:
+                if self.rule_of[name] == place or place in self.beside[name]:
                     seen = _in_units(rule, values, time)
                     inside = (seen > sheet.low) & (seen <= sheet.high)
                     out = int((np.isfinite(seen) & ~inside).sum())
@@ -166,7 +199,7 @@ class Gatherer:
                         outside.setdefault("always" if not inside.any() else f"in {out} rows", []).append(_shown(name))
                     if inside.any():
                         live[name] = np.where(inside, seen, NAN)
-            for share, names in outside.items():
+            for share, names in outside.items() if not rule.beside else ():
                 others = f" and {len(names) - 1} more" if len(names) > 1 else ""
                 self.warn(f"{names[0]}{others}: {share} outside what {rule.quantity} can be: left out there")
             if not live:
@@ -230,7 +263,7 @@ def numbered(names: list[str]) -> list[str]:
 
 def _shown(name: str) -> str:
     base, twice, number = name.partition(TWICE + TWICE)
-    return f"{base!r} no. {number}" if twice else repr(base)
+    return f"{plain(base)!r} no. {number}" if twice else repr(plain(base))
 
 
 def _in_units(rule: Rule, values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -244,8 +277,9 @@ def _rise(values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.
     """Return the rise of a counter each second over the step before a row; NaN where it was set back."""
     rate = np.full(len(values), NAN)
     known = np.flatnonzero(np.isfinite(values))
-    steps = np.diff(values[known])
-    rate[known[1:]] = np.where(steps >= 0.0, steps / np.diff(time[known]), NAN)
+    with np.errstate(over="ignore"):  # what is infinite then is no reading
+        steps = np.diff(values[known])
+        rate[known[1:]] = np.where(steps >= 0.0, steps / np.diff(time[known]), NAN)
     return rate
 
 

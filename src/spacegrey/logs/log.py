@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from spacegrey.errors import InputError
 from spacegrey.logs.names import quantities
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from spacegrey.logs.frames import Column
 
 GAP_STEPS = 5.0
 """A step longer than so many usual ones is a gap ..."""
@@ -75,6 +81,74 @@ class Log:
     timed: bool = True
     machine: str = ""
 
+    @classmethod
+    def of(
+        cls,
+        source: object,
+        *,
+        columns: Mapping[str, Column] | None = None,
+        time: Column | None = None,
+        period: str | float | None = None,
+        format: str | None = None,  # noqa: A002 - as the command line calls it
+        names: str | Path | None = None,
+    ) -> Log:
+        """Read a log: a file that a monitoring tool wrote, or any dataframe.
+
+        Parameters
+        ----------
+        source : str, Path, dataframe or Log
+            A file in one of the formats of ``names.FORMATS``; or a table of pandas, polars, pyarrow or DuckDB, anything
+            with ``__arrow_c_stream__``, or a dict of columns.
+        columns : mapping, optional
+            For a dataframe: a quantity, and the column that it is, alone or with its unit:
+            ``{"cpu_temp_c": "Tdie", "cpu_clock_ghz": ("MHz", "MHz")}``. Columns that have the name of a quantity are
+            found without.
+        time : str or (str, str), optional
+            For a dataframe: the column that tells when, as datetimes or as numbers with their unit; left out:
+            ``time_s``, or the only column of datetimes.
+        period : str or float, optional
+            Time between rows where there is no such column, such as ``"5s"``. [s]
+        format : str, optional
+            Which tool wrote it; seen in a file if left out. A dataframe then goes by the tool's names of columns.
+        names : str or Path, optional
+            A file with ``[[rule]]`` tables for names of columns, which come before the catalog's.
+
+        Returns
+        -------
+        Log
+            Quantities over time, where each was found, and what was wrong.
+
+        Raises
+        ------
+        InputError
+            It is no log and no dataframe, no column of it is known, or time runs backwards.
+
+        Examples
+        --------
+        >>> log = Log.of(
+        ...     {"s": [0, 1, 2], "Tdie": [104.0, 113.0, 122.0]}, time="s", columns={"cpu_temp_c": ("Tdie", "F")}
+        ... )
+        >>> log["cpu_temp_c"]
+        array([40., 45., 50.])
+        """
+        from spacegrey.logs.frames import frame_log
+        from spacegrey.logs.read import read_log
+        from spacegrey.units import parse_quantity
+
+        if isinstance(source, Log):
+            return source
+        period_s = parse_quantity(period, "time", "period") if isinstance(period, str) else period
+        own = None if names is None else Path(names)
+        if isinstance(source, str | Path):
+            if columns is not None or time is not None:
+                raise InputError(f"{source}: columns and time are for dataframes; a file goes by rules: names=")
+            return read_log(source, format_=format, period_s=period_s, names=own)
+        return frame_log(source, columns=columns, time=time, period_s=period_s, format_=format, names=own)
+
+    def __repr__(self) -> str:
+        held = ", ".join(name for name in self.columns if name != "time_s")
+        return f"Log({self.name!r}, {len(self)} rows over {self.duration_s:.0f} s: {held})"
+
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         """Return a column."""
         return self.columns[name]
@@ -122,28 +196,29 @@ class Log:
         arrays = [pa.array(values, from_pandas=True) for values in self.columns.values()]
         return pa.table(arrays, schema=pa.schema(fields))
 
-    def plot(self) -> Figure:
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the log as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return cast("Any", self.to_arrow()).__arrow_c_stream__(requested_schema)
+
+    def plot(self, *names: str) -> Figure:
         """Return the log drawn over time, one panel for each unit.
+
+        Parameters
+        ----------
+        *names : str
+            Its columns; all of them if none is named.
 
         Raises
         ------
         InputError
-            Matplotlib is not installed.
+            A column is unknown, or matplotlib is not installed.
         """
         from spacegrey.logs.drawing import draw
 
-        return draw(self)
+        return draw(self, names)
 
     def _repr_html_(self) -> str:
-        """Return what was found as a table, for a notebook."""
-        from html import escape
+        """Return what was found, what was not and what was wrong, for a notebook."""
+        from spacegrey.logs.shown import log_html
 
-        rows = "".join(
-            f"<tr><td>{one.quantity}</td><td>{one.rows}</td><td>{np.nanmin(self[one.quantity]):.4g}</td>"
-            f"<td>{np.nanmax(self[one.quantity]):.4g}</td><td>{escape(', '.join(one.sources))}</td></tr>"
-            for one in self.found
-        )
-        return (
-            f"<p>{escape(self.name)}: {escape(self.format)}, {len(self)} rows over {self.duration_s:.0f} s</p><table>"
-            f"<tr><th>quantity</th><th>rows</th><th>least</th><th>most</th><th>from</th></tr>{rows}</table>"
-        )
+        return log_html(self)

@@ -29,7 +29,13 @@ FORMATS = {
     "prometheus": "Prometheus, text",
     "prometheus-json": "Prometheus, answer to a query",
     "spacegrey": "a trace of Spacegrey",
+    "recording": "samples of spacegrey record",
 }
+"""Tools that write files, and how each is called."""
+DATAFRAME = "dataframe"
+"""What stands for a tool where the log was no file."""
+_PLAIN = ("spacegrey", DATAFRAME)
+"""Where a column that has the name of a quantity is that quantity."""
 FILE = CATALOG / "logs" / "names.toml"
 
 
@@ -57,6 +63,7 @@ class Rule(Spec):
     offset: float = 0.0
     counter: bool = Field(default=False, description="the column counts up; its rise each second is the quantity")
     idle: bool = Field(default=False, description="the column is the share that does not work")
+    beside: bool = Field(default=False, description="takes columns that another rule has, and leaves them to it too")
 
     @field_validator("match")
     @classmethod
@@ -86,7 +93,7 @@ def rules(format_: str, own: Path | None = None) -> tuple[Rule, ...]:
     Parameters
     ----------
     format_ : str
-        A key of `FORMATS`.
+        A key of `FORMATS`, or `DATAFRAME`.
     own : Path, optional
         A file of the user's with ``[[rule]]`` tables as in ``catalog/logs/names.toml``.
 
@@ -101,7 +108,17 @@ def rules(format_: str, own: Path | None = None) -> tuple[Rule, ...]:
     'cpu_temp_c'
     """
     every = (*(_read(own) if own else ()), *_catalog())
-    return tuple(rule for rule in every if rule.format == format_)
+    plain = _by_name(format_) if format_ in _PLAIN else ()
+    return (*(rule for rule in every if rule.format == format_), *plain)
+
+
+def words(format_: str) -> str:
+    """Return what a log is, in words."""
+    return {**FORMATS, DATAFRAME: "a dataframe"}[format_]
+
+
+def _by_name(format_: str) -> tuple[Rule, ...]:
+    return tuple(Rule(format=format_, match=re.escape(name), quantity=name) for name in quantities())
 
 
 @functools.cache
@@ -117,7 +134,7 @@ def _read(path: Path) -> tuple[Rule, ...]:
     found: list[Rule] = []
     for number, table in enumerate(cast("list[object]", tables)):
         rule = read_settings(Rule, table, document, ["rule", number])
-        if rule.format not in FORMATS:
+        if rule.format not in {*FORMATS, DATAFRAME}:
             raise unknown("format", rule.format, FORMATS, document.place(["rule", number, "format"]))
         if rule.quantity not in quantities():
             raise unknown("quantity", rule.quantity, quantities(), document.place(["rule", number, "quantity"]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, unknown
 from spacegrey.logs import reports, samples, tables
-from spacegrey.logs.gather import Gatherer
+from spacegrey.logs.gather import MOST_ROWS, Gatherer
 from spacegrey.logs.names import FORMATS
 from spacegrey.logs.text import lines
 
@@ -28,6 +28,7 @@ _BY_LINE = {
     "energibridge": tables.energibridge,
     "sensors": reports.sensors,
     "psutil": samples.psutil_lines,
+    "recording": samples.recording,
     "prometheus": samples.prometheus_text,
 }
 _WHOLE: dict[str, Callable[[Gatherer, Path], None]] = {
@@ -35,9 +36,14 @@ _WHOLE: dict[str, Callable[[Gatherer, Path], None]] = {
     "sensors-json": reports.sensors_json,
     "prometheus-json": samples.prometheus_json,
 }
+_DOCUMENTS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(status|data|run)"')
+"""JSON that is one line, perhaps longer than any of a format that is read line by line."""
 HEAD_LINES = 400
 """A turbostat that says all it knows of the processor takes more than a hundred lines for it."""
+HEAD_CHARACTERS = 4 << 20
 LONGEST_PERIOD_S = 86_400.0
+RECORDED = {"time_s", "cpu_s", "wanted_s"}
+"""Every line of a recording's samples has these."""
 
 
 def read_log(
@@ -69,8 +75,7 @@ def read_log(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    if period_s is not None and not 0.0 < period_s <= LONGEST_PERIOD_S:
-        raise InputError(f"period {period_s:g} s is outside 0 to {LONGEST_PERIOD_S:g} s")
+    check_period(period_s)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     if format_ is not None and format_ not in FORMATS:
@@ -93,7 +98,13 @@ def read_log(
     return found.log(period_s=period_s)
 
 
-def format_of(path: Path) -> str:  # noqa: C901, PLR0911 - one line for each tool
+def check_period(period_s: float | None) -> None:
+    """Raise `InputError` where the time between rows is none that a log has. [s]."""
+    if period_s is not None and not 0.0 < period_s <= LONGEST_PERIOD_S:
+        raise InputError(f"period {period_s:g} s is outside 0 to {LONGEST_PERIOD_S:g} s")
+
+
+def format_of(path: Path) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each tool
     """Return which tool wrote a file: a key of ``names.FORMATS``.
 
     Raises
@@ -107,7 +118,10 @@ def format_of(path: Path) -> str:  # noqa: C901, PLR0911 - one line for each too
         return "spacegrey"
     if b"<plist" in start or start.startswith(b"bplist"):
         return "powermetrics-plist"
-    head = list(islice(lines(path), HEAD_LINES))
+    document = _DOCUMENTS.match(start)
+    if document:
+        return "spacegrey" if document[1] == b"run" else "prometheus-json"
+    head = _head(path)
     text = next((line for line in head if line.strip()), "")
     if text.lstrip().startswith(("{", "[")):
         return _json_format(path, text, head)
@@ -133,20 +147,26 @@ def format_of(path: Path) -> str:  # noqa: C901, PLR0911 - one line for each too
     raise InputError(f"{path}: no log that is known; these are: {', '.join(FORMATS)}")
 
 
+def _head(path: Path) -> list[str]:
+    """Return a file's first lines: enough of them to know every tool."""
+    head: list[str] = []
+    for line in islice(lines(path), HEAD_LINES):
+        head.append(line)
+        if sum(map(len, head)) > HEAD_CHARACTERS:
+            break
+    return head
+
+
 def _json_format(path: Path, first: str, head: list[str]) -> str:
-    if re.match(r'\s*\{\s*"(status|data)"', "".join(head)[:4096]):
-        return "prometheus-json"
-    if re.match(r'\s*\{\s*"run"', first):
-        return "spacegrey"
     text = "\n".join(head)
     if re.search(r'"(temp|fan|in|power)\d+_(input|average)"', text):
         return "sensors-json"
     try:
-        alone = isinstance(json.loads(first), dict)
+        alone: object = json.loads(first)
     except (ValueError, RecursionError):
-        alone = False
-    if alone:
-        return "psutil"
+        alone = None
+    if isinstance(alone, dict):
+        return "recording" if alone.keys() >= RECORDED else "psutil"
     raise InputError(f"{path}: JSON, but neither lines of psutil, sensors -j nor an answer of Prometheus")
 
 
@@ -155,7 +175,7 @@ def _own(found: Gatherer, path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(4)
     if start == b"PAR1":
-        columns = _parquet(path)
+        columns = _parquet(found, path)
     elif start[:1] == b"{":
         from spacegrey.logs.text import whole
 
@@ -173,17 +193,32 @@ def _own(found: Gatherer, path: Path) -> None:
         if not isinstance(time_s, int | float):
             raise InputError(f"{path}: not a trace that spacegrey exported: time_s is not a number")
         row = {name: values[number] for name, values in wanted.items() if number < len(values)}
-        found.row(float(time_s), {name: float(one) for name, one in row.items() if isinstance(one, int | float)})
+        found.row(
+            reports.as_float(time_s),
+            {name: reports.as_float(one) for name, one in row.items() if isinstance(one, int | float)},
+        )
 
 
-def _parquet(path: Path) -> dict[str, list[Any]]:
+def _parquet(found: Gatherer, path: Path) -> dict[str, list[Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    columns: dict[str, list[Any]] = {}
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError, ValueError):
+        with pq.ParquetFile(path) as file:
+            schema: Any = file.schema_arrow
+            kinds: dict[str, Any] = {field.name: field.type for field in schema}
+            if "time_s" not in kinds:
+                raise InputError(f"{path}: a Parquet file without time_s is not a trace")
+            # Only numbers that a rule names, and not all at once: a packed file's size says nothing of its content's.
+            wanted = [name for name in kinds if name == "time_s" or found.wants(name)]
+            names = [name for name in wanted if pa.types.is_floating(kinds[name]) or pa.types.is_integer(kinds[name])]
+            batches: Any = file.iter_batches(columns=names, use_threads=False)
+            for batch in batches:
+                for name in names:
+                    columns.setdefault(name, []).extend(batch.column(name).to_pylist())
+                if max(map(len, columns.values()), default=0) > MOST_ROWS:
+                    raise InputError(f"{path}: too long: at most {MOST_ROWS:,} rows")
+    except (pa.ArrowException, OSError, ValueError, LookupError, MemoryError):
         raise InputError(f"{path}: not a saved run (empty, cut short, or another kind of file)") from None
-    if "time_s" not in table.column_names:
-        raise InputError(f"{path}: a Parquet file without time_s is not a trace")
-    return {name: table[name].to_pylist() for name in table.column_names}
+    return columns

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from xml.parsers.expat import ExpatError
 
 from spacegrey.errors import InputError
-from spacegrey.logs.text import MOST_DOCUMENT, NAN, number, whole
+from spacegrey.logs.gather import LATEST_S, MOST_NAMES
+from spacegrey.logs.text import LONGEST_NAME, MOST_DOCUMENT, NAN, number, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from spacegrey.logs.gather import Gatherer
 
-_SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.*?)\) \(([\d.]+)ms elapsed\)")
-_STAMP = re.compile(r"\w{3} (\w{3}) +(\d+) (\d+):(\d+):(\d+) (\d{4})(?: ([+-])(\d\d)(\d\d))?$")
+# Bounded: what may be of any length between two marks is tried from each of them, which takes the square of the time.
+_SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.{0,80}?)\) \(([\d.]{1,30})ms elapsed\)")
+_STAMP = re.compile(r"\w{3} (\w{3}) +(\d\d?) (\d\d?):(\d\d):(\d\d) (\d{4})(?: ([+-])(\d\d)(\d\d))?$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PAIR = re.compile(r"([^:]{1,120}):\s*([-+]?[\d.]+)\s*(mW|W|Watts|MHz|Mhz|%|rpm|C|)\b(.*)$")
 _FRACTION = re.compile(r"\(([\d.]+) ?M[Hh]z\)")
@@ -79,9 +81,12 @@ def powermetrics_plist(found: Gatherer, path: Path) -> None:
     """Read powermetrics' property lists, one after the other with a zero byte between them."""
     time_s, broken = NAN, 0
     for piece in _pieces(path):
+        if b"<plist" not in piece:
+            broken += 1
+            continue
         try:
             sample: Any = plistlib.loads(piece, fmt=plistlib.FMT_XML)
-        except (plistlib.InvalidFileException, ExpatError, ValueError, KeyError, TypeError, AttributeError, IndexError,
+        except (plistlib.InvalidFileException, ExpatError, ValueError, LookupError, TypeError, AttributeError,
                 OverflowError, RecursionError):  # fmt: skip
             broken += 1
             continue
@@ -91,13 +96,14 @@ def powermetrics_plist(found: Gatherer, path: Path) -> None:
         table = cast("dict[str, Any]", sample)
         elapsed = table.get("elapsed_ns")
         stamp = table.get("timestamp")
-        elapsed_s = float(elapsed) * 1e-9 if isinstance(elapsed, int | float) else NAN
+        elapsed_s = as_float(elapsed) * 1e-9 if isinstance(elapsed, int | float) else NAN
         stamp_s = stamp.replace(tzinfo=dt.UTC).timestamp() if isinstance(stamp, dt.datetime) else NAN
         ahead = time_s + elapsed_s
         time_s = ahead if abs(stamp_s - ahead) <= _STAMP_APART_S else stamp_s
         if time_s != time_s:  # noqa: PLR0124 - NaN
             time_s = ahead if ahead == ahead else elapsed_s  # noqa: PLR0124
-        found.machine = str(table.get("hw_model", found.machine))[:80]
+        model = table.get("hw_model")
+        found.machine = model[:80] if isinstance(model, str) else found.machine
         found.row(time_s, flattened(table))
     if broken:
         found.warn(f"{broken} sample{'s are' if broken > 1 else ' is'} cut short or broken and left out")
@@ -134,16 +140,24 @@ def flattened(table: object, prefix: str = "", depth: int = 0) -> dict[str, floa
         items = [_labelled(place, item) for place, item in enumerate(cast("list[object]", table))]
     for key, value in items:
         name = f"{prefix}{key}"
-        if isinstance(value, bool):
+        # a long name would stand before each of its items: the square of the file
+        if isinstance(value, bool) or len(name) > LONGEST_NAME:
             continue
+        if len(flat) > MOST_NAMES:  # more than any log may have: refused by who takes them
+            break
         if isinstance(value, int | float):
-            try:
-                flat[name] = float(value)
-            except OverflowError:
-                flat[name] = NAN
+            flat[name] = as_float(value)
         elif depth < _DEPTH and isinstance(value, dict | list):
             flat |= flattened(cast("object", value), f"{name}.", depth + 1)
     return flat
+
+
+def as_float(value: float) -> float:
+    """Return a number as a float; NaN where it is a whole one too large for that."""
+    try:
+        return float(value)
+    except OverflowError:
+        return NAN
 
 
 def _labelled(place: int, item: object) -> tuple[str, object]:
@@ -154,7 +168,9 @@ def _labelled(place: int, item: object) -> tuple[str, object]:
     if isinstance(item, dict):
         fields = cast("dict[str, object]", item)
         label = fields.get("label", fields.get("name", fields.get("cpu", place)))
-        named = str(label) or str(place)
+        if not isinstance(label, str):
+            label = str(label if type(label) is int and abs(label) < MOST_NAMES else place)
+        named = label or str(place)
         return named, fields["current"] if "label" in fields and "current" in fields else cast("object", fields)
     return str(place), cast("object", item)
 
@@ -180,7 +196,7 @@ def sensors(found: Gatherer, lines: Iterator[str]) -> None:  # noqa: C901 - a li
         if text.startswith("Adapter:"):
             continue
         if blank and ":" not in text and not text.startswith(" "):
-            chip, blank = text.strip(), False
+            chip, blank = text.strip()[:LONGEST_NAME], False
             if chip in seen:
                 found.row(stamp, values)
                 values, seen, stamp = {}, set[str](), NAN
@@ -195,6 +211,8 @@ def sensors(found: Gatherer, lines: Iterator[str]) -> None:  # noqa: C901 - a li
         if unit == "mW":
             unit, value = "W", value * 1e-3
         values.setdefault(f"{chip}.{reading[1].strip()} [{unit}]", value)
+        if len(values) > MOST_NAMES:
+            break
     if values:
         found.row(stamp, values)
 
@@ -224,8 +242,10 @@ def time_of(sample: dict[str, Any]) -> float:
         if isinstance(value, bool):
             continue
         if isinstance(value, int | float):
-            seconds = float(value) if abs(value) < 1e300 else NAN  # noqa: PLR2004 - int too large for a float
-            return seconds * 1e-3 if 1e11 < abs(seconds) < 1e15 else seconds  # noqa: PLR2004 - milliseconds since 1970
+            seconds = as_float(value)
+            for _ in range(3):  # perhaps milliseconds, microseconds or nanoseconds since 1970
+                seconds *= 1e-3 if abs(seconds) > LATEST_S else 1.0
+            return seconds
         if isinstance(value, str):
             try:
                 moment = dt.datetime.fromisoformat(value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.errors import InputError
 from spacegrey.logs.reports import flattened, time_of
-from spacegrey.logs.text import NAN, number, whole
+from spacegrey.logs.text import LONGEST_NAME, NAN, number, plain, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,13 +18,39 @@ if TYPE_CHECKING:
     from spacegrey.logs.gather import Gatherer
 
 _SERIES = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d+))?\s*$")
-_LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
+# (?<!\w): else a long word is tried from each of its letters; *+ keeps no way back, which takes memory for each sign.
+_LABEL = re.compile(r'(?<!\w)([A-Za-z_]\w*)="((?:[^"\\]++|\\.)*+)"')
 _KEPT = ("chip", "sensor", "zone", "type", "cpu", "mode", "gpu", "index", "path")
 MOST_SERIES = 5000
+BUSY_OVER_S = 1.0
+"""Cores are busy or not for so long. [s]"""
 
 
 def psutil_lines(found: Gatherer, lines: Iterator[str]) -> None:
     """Read JSON lines with what psutil tells: ``cpu_percent``, ``cpu_freq``, ``sensors_temperatures`` and so on."""
+    for table in _tables(found, lines):
+        found.row(time_of(table), flattened(table))
+
+
+def recording(found: Gatherer, lines: Iterator[str]) -> None:
+    """Read the samples of `spacegrey record`; how busy the cores were is told over the second before each."""
+    before: deque[tuple[float, float]] = deque()
+    for table in _tables(found, lines):
+        at, values = time_of(table), flattened(table)
+        busy, cores = values.get("core_busy_s", NAN), values.get("cores", NAN)
+        if at == at and busy == busy and cores > 0.0:  # noqa: PLR0124 - not NaN
+            before.append((at, busy))
+            # The system counts in hundredths of a second, too coarse for one look.
+            while len(before) > 2 and before[1][0] <= at - BUSY_OVER_S:  # noqa: PLR2004 - the last and one before
+                before.popleft()
+            begin, done = before[0]
+            if at > begin:
+                values["busy_share"] = min(max((busy - done) / (at - begin) / cores, 0.0), 1.0)
+        found.row(at, values)
+
+
+def _tables(found: Gatherer, lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """Yield the JSON object of each line; what is broken is told at the end."""
     broken = 0
     for line in lines:
         if not line.strip():
@@ -36,8 +63,7 @@ def psutil_lines(found: Gatherer, lines: Iterator[str]) -> None:
         if not isinstance(sample, dict):
             broken += 1
             continue
-        table = cast("dict[str, Any]", sample)
-        found.row(time_of(table), flattened(table))
+        yield cast("dict[str, Any]", sample)
     if broken:
         found.warn(f"{broken} line{'s are' if broken > 1 else ' is'} cut short or broken and left out")
 
@@ -55,7 +81,7 @@ def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
             continue
         tags = dict(_LABEL.findall(match[2] or ""))
         if match[1] == "node_hwmon_sensor_label":
-            labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")
+            labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")[:LONGEST_NAME]
             continue
         name, at = _name(match[1], tags, labels), number(match[4]) * 1e-3 if match[4] else NAN
         if name in values or (at == at and stamp == stamp and at != stamp):  # noqa: PLR0124 - not NaN
@@ -75,7 +101,7 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
         raise InputError(f"{path}: not JSON: cut short or broken; ask for a shorter range") from None
     table = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
     if table.get("status") == "error":
-        raise InputError(f"{path}: the server answered with an error: {str(table.get('error'))[:200]}")
+        raise InputError(f"{path}: the server answered with an error: {plain(_word(table.get('error')))}")
     data = table.get("data")
     result = cast("dict[str, Any]", data).get("result") if isinstance(data, dict) else None
     if not isinstance(result, list):
@@ -85,7 +111,7 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
         raise InputError(f"{path}: {len(series)} series, at most {MOST_SERIES}: ask for fewer")
     tags = [_tags(one.get("metric")) for one in series]
     labels = {
-        f"{one.get('chip')} {one.get('sensor')}": one.get("label", "")
+        f"{one.get('chip')} {one.get('sensor')}": one.get("label", "")[:LONGEST_NAME]
         for one in tags
         if one.get("__name__") == "node_hwmon_sensor_label"
     }
@@ -97,7 +123,7 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
         pairs = one.get("values", [one["value"]] if "value" in one else [])
         for pair in cast("list[object]", pairs) if isinstance(pairs, list) else []:
             if isinstance(pair, list) and len(cast("list[object]", pair)) == 2:  # noqa: PLR2004 - time and value
-                at, value = (number(str(part)) for part in cast("list[object]", pair))
+                at, value = (number(_word(part)) for part in cast("list[object]", pair))
                 if at == at:  # noqa: PLR0124 - not NaN
                     rows.setdefault(at, {})[name] = value
     for at in sorted(rows):
@@ -107,7 +133,12 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
 def _tags(metric: object) -> dict[str, str]:
     if not isinstance(metric, dict):
         return {}
-    return {str(key): str(value) for key, value in cast("dict[object, object]", metric).items()}
+    return {str(key): _word(value) for key, value in cast("dict[object, object]", metric).items()}
+
+
+def _word(value: object) -> str:
+    """Return text or a number as it would be written; nothing of a list, whose text may be as deep as it is."""
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _name(metric: str, tags: dict[str, str], labels: dict[str, str]) -> str:

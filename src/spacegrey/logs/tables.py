@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError
 from spacegrey.logs.gather import numbered
-from spacegrey.logs.text import NAN, Days, clock_s, day_number, number
+from spacegrey.logs.text import NAN, Dates, Days, clock_s, day_number, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,24 +20,24 @@ _DAY_S = 86400.0
 def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
     """Read HWiNFO's CSV: Latin-1, names that repeat, and at the end the head again and a row of devices."""
     head, sign = _head(lines)
-    days = Days()
+    days, dates = Days(), Dates()
 
     def clock(fields: list[str]) -> float:
-        day = day_number(fields[0])
-        of_day = clock_s(fields[1])
+        day = dates.at(fields[0])
+        of_day = clock_s(fields[1]) if len(fields) > 1 else NAN
         return days.at(of_day) if day is None else day * _DAY_S + of_day
 
-    _rows(found, head, _split(lines, sign), clock)
+    _rows(found, head, _split(lines, sign), lambda _head: clock)
 
 
 def power_gadget(found: Gatherer, lines: Iterator[str]) -> None:
     """Read Intel Power Gadget's CSV: fields padded, on a Mac quoted, and a summary after an empty line."""
     head, sign = _head(lines)
-    elapsed = next((place for place, name in enumerate(head) if name.startswith("Elapsed Time")), None)
     days = Days()
 
-    def clock(fields: list[str]) -> float:
-        return days.at(clock_s(fields[0])) if elapsed is None else number(fields[elapsed])
+    def clock(head: list[str]) -> Callable[[list[str]], float]:
+        elapsed = next((place for place, name in enumerate(head) if name.startswith("Elapsed Time")), None)
+        return lambda fields: days.at(clock_s(fields[0])) if elapsed is None else number(fields[elapsed])
 
     def table() -> Iterator[list[str]]:
         for fields in _split(lines, sign):
@@ -69,7 +69,7 @@ def hardware_monitor(found: Gatherer, lines: Iterator[str]) -> None:
         day = day_number(day_text, month_first=True)
         return NAN if day is None else day * _DAY_S + clock_s(rest)
 
-    _rows(found, head, _split(lines, sign), clock, heads)
+    _rows(found, head, _split(lines, sign), lambda _head: clock, heads)
 
 
 def _joined(idents: list[str], names: list[str]) -> list[str]:
@@ -79,15 +79,25 @@ def _joined(idents: list[str], names: list[str]) -> list[str]:
 def energibridge(found: Gatherer, lines: Iterator[str]) -> None:
     """Read EnergiBridge's CSV: milliseconds since 1970."""
     head, sign = _head(lines)
-    place = head.index("Time")
-    _rows(found, head, _split(lines, sign), lambda fields: number(fields[place]) * 1e-3)
+    _rows(found, head, _split(lines, sign), _column(found, "Time", 1e-3))
 
 
 def own_csv(found: Gatherer, lines: Iterator[str]) -> None:
     """Read what `spacegrey export --to csv` wrote."""
     head, sign = _head(lines)
-    place = head.index("time_s")
-    _rows(found, head, _split(lines, sign), lambda fields: number(fields[place]))
+    _rows(found, head, _split(lines, sign), _column(found, "time_s"))
+
+
+def _column(found: Gatherer, name: str, scale: float = 1.0) -> Callable[[list[str]], Callable[[list[str]], float]]:
+    """Return what finds the column of times in a head."""
+
+    def clock(head: list[str]) -> Callable[[list[str]], float]:
+        if name not in head:
+            raise InputError(f"{found.path}: no column {name} in the head")
+        place = head.index(name)
+        return lambda fields: number(fields[place]) * scale
+
+    return clock
 
 
 def turbostat(found: Gatherer, lines: Iterator[str]) -> None:
@@ -123,7 +133,7 @@ def _head(lines: Iterator[str]) -> tuple[list[str], str]:
     """Return the names of the first line that is not empty, and the sign between them."""
     line = next((one for one in lines if one.strip()), "")
     sign = max((",", ";", "\t"), key=line.count)
-    return [name.strip() for name in next(csv.reader([line], delimiter=sign, strict=False), list[str]())], sign
+    return [name.strip() for name in next(_split(iter([line]), sign))], sign
 
 
 def _split(lines: Iterator[str], sign: str) -> Iterator[list[str]]:
@@ -138,11 +148,15 @@ def _rows(
     found: Gatherer,
     head: list[str],
     rows: Iterator[list[str]],
-    clock: Callable[[list[str]], float],
+    clock: Callable[[list[str]], Callable[[list[str]], float]],
     heads: Callable[[list[str]], list[str] | None] | None = None,
 ) -> None:
-    """Add every row; ``heads`` returns the names of a row that is a head, empty ones for a part of one."""
-    wanted = _wanted(found, head)
+    """Add every row.
+
+    ``clock`` returns of a head what reads the time of its rows; ``heads`` returns the names of a row that is a head,
+    empty ones for a part of one.
+    """
+    wanted, time_of = _wanted(found, head), clock(head)
     cut = again = 0
     for line, fields in enumerate(rows):
         if not any(fields):
@@ -153,7 +167,7 @@ def _rows(
             if other and [name.strip() for name in other if name] != [name for name in head if name]:
                 found.warn(f"the head changes after {line} rows: read by its new names from there")
                 head = [name.strip() for name in other]
-                wanted = _wanted(found, head)
+                wanted, time_of = _wanted(found, head), clock(head)
             continue
         if len(fields) < len(head) - (not head[-1]):
             cut += 1
@@ -164,7 +178,7 @@ def _rows(
                 f"{found.path}: the head has {len(head)} columns and its first row {len(fields)}: if these are decimal "
                 "commas between commas, let the tool write points or another sign between fields"
             )
-        time_s = clock(fields)
+        time_s = time_of(fields)
         if time_s != time_s and again:  # noqa: PLR0124 - NaN: what follows the head at the end is a row of devices
             continue
         found.row(time_s, {name: number(fields[place]) for place, name in wanted if place < len(fields)})

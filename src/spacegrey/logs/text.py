@@ -17,6 +17,8 @@ MOST_LINE = 1 << 20
 """Longest line. [bytes]"""
 MOST_DOCUMENT = 64 << 20
 """Largest file of a format that has to be read whole. [bytes]"""
+LONGEST_NAME = 300
+"""Longest name of a column; what is longer is no column's. [characters]"""
 NAN = float("nan")
 _DAY_S = 86400.0
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,6}))?\s*([AaPp][Mm])?$")
@@ -88,21 +90,33 @@ def whole(path: Path) -> str:
     return path.read_text(encoding=encoding, errors="replace")
 
 
+def plain(text: str) -> str:
+    r"""Return a file's word fit to be shown: one line, no signs that a terminal obeys, not without end.
+
+    Examples
+    --------
+    >>> plain("CPU\x1b[31m\n")
+    'CPU?[31m?'
+    """
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text[: LONGEST_NAME + 1])
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
+
+
 def number(text: str) -> float:
     """Return a field as a number; NaN where it is none. A decimal comma is one.
 
     Examples
     --------
-    >>> number(" 45,5 "), number("Yes"), number("-1.5e3")
-    (45.5, nan, -1500.0)
+    >>> number(" 45,5 "), number("Yes"), number("-1.5e3"), number("1_000")
+    (45.5, nan, -1500.0, nan)
     """
     try:
-        return float(text)
+        return float(text) if "_" not in text else NAN
     except ValueError:
         pass
     text = text.strip().strip('"').strip().removesuffix("%")
     lowered = text.lower()
-    if lowered in {"yes", "no"} or "_" in text:
+    if lowered in {"yes", "no"}:
         return NAN
     if "," in text:
         # 1.234,5 and 1,234.5: the sign that stands last divides the whole from its part
@@ -137,6 +151,36 @@ def day_number(text: str, *, month_first: bool = False) -> int | None:
         except ValueError:
             continue
     return None
+
+
+class Dates:
+    """Days since the first date of a file, whose order of day and month nobody tells.
+
+    Where the two orders differ, the one of the shorter step forward is right: 3/5 is followed by 3/6 the next day.
+
+    Examples
+    --------
+    >>> dates = Dates()
+    >>> [dates.at(text) for text in ("3/5/2024", "3/6/2024", "4/1/2024")]
+    [0, 1, 27]
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[int, int] | None = None
+        self._month_first: bool | None = None
+        self._last = 0
+
+    def at(self, text: str) -> int | None:
+        """Return the days from the first date to this; None where it is no date."""
+        one, other = day_number(text), day_number(text, month_first=True)
+        if one is None or other is None:
+            return None
+        first = self._first = self._first or (one, other)
+        steps = one - first[0], other - first[1]
+        if self._month_first is None and steps[0] != steps[1]:
+            self._month_first = steps[0] < self._last or self._last <= steps[1] < steps[0]
+        self._last = steps[bool(self._month_first)]
+        return self._last
 
 
 def clock_s(text: str) -> float:

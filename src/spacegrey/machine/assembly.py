@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import TYPE_CHECKING, cast
 
 from spacegrey.errors import InputError
 from spacegrey.machine.catalog import MachineFile, part, read_machine
-from spacegrey.machine.selector import Environment, Selector, choose, parse_selector
+from spacegrey.machine.selector import Environment, Selector, choose, parse_selector, with_settings
 from spacegrey.machine.spec import PART_SLOTS, Choice, MachineSpec
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
     from spacegrey.parts.cooling.spec import Cooling
     from spacegrey.parts.display.spec import Panel
     from spacegrey.parts.graphics.spec import Graphics, GraphicsArchitecture
@@ -98,6 +103,9 @@ class Machine:
     environment: Environment
     external: External | None = None
 
+    def __repr__(self) -> str:
+        return f"Machine({self.selector!r})"
+
     @property
     def name(self) -> str:
         """The machine's name with its main choices, as tables print it."""
@@ -115,23 +123,72 @@ class Machine:
         wanted = self.environment.ambient_c
         return self.spec.ambient_c if wanted is None else wanted
 
+    @classmethod
+    def of(cls, named: str | Path | Machine) -> Machine:
+        """Return the machine that a selector names.
+
+        Parameters
+        ----------
+        named : str, Path or Machine
+            A selector, such as ``"imac-pro:18-core,vega-64+ambient=35C"`` or ``"my-machine.toml"``.
+
+        Raises
+        ------
+        InputError
+            A name is unknown, data do not hold, or parts do not fit together.
+
+        Examples
+        --------
+        >>> Machine.of("imac-pro:18-core").processor.cores
+        18
+        """
+        if isinstance(named, Machine):
+            return named
+        # Whoever calls it from a notebook is not held to the types.
+        if not isinstance(named, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"a machine is named by a selector or a path, not by {type(named).__name__}")
+        return machine(str(named))
+
+    def at(self, settings: str) -> Machine:
+        """Return this machine in another room or with other settings, the rest as it is.
+
+        Parameters
+        ----------
+        settings : str
+            What may stand in a selector after the plus sign: ``"ambient=35C,fan=max"``.
+
+        Raises
+        ------
+        InputError
+            A setting is unknown, or this machine cannot be set so.
+
+        Examples
+        --------
+        >>> Machine.of("imac-pro+ambient=30C").at("fan=max").selector
+        'imac-pro+ambient=30C,fan=max'
+        """
+        wanted = parse_selector(with_settings(self.selector, settings))
+        if wanted.choices != parse_selector(self.selector).choices:
+            return machine(wanted)
+        return replace(in_environment(self, wanted.environment), selector=wanted.text)
+
+    def plot(self) -> Figure:
+        """Return turbo clocks by busy cores and, where there are fans, noise by their speed.
+
+        Raises
+        ------
+        InputError
+            Matplotlib is not installed.
+        """
+        from spacegrey.machine.shown import draw_machine
+
+        return draw_machine(self)
+
     def _repr_html_(self) -> str:
         """Return its parts as a table, for a notebook."""
-        from html import escape
+        from spacegrey.machine.shown import machine_html
 
-        chip, card, drive = self.processor, self.graphics, self.storage
-        facts = {
-            "selector": self.selector,
-            "processor": f"{chip.name}: {chip.cores} cores, {chip.threads} threads",
-            "memory": f"{self.memory_gib:g} GiB {self.memory.kind}",
-            "graphics": f"{card.name}: {card.memory_gib:g} GiB",
-            "storage": f"{drive.name}, {self.storage_tb:g} TB",
-            "cooling": self.cooling.name,
-            "room": f"{self.ambient_c:g} °C",
-            "model": self.spec.status,
-        }
-        rows = "".join(f"<tr><th>{name}</th><td>{escape(fact)}</td></tr>" for name, fact in facts.items())
-        return f"<p><b>{escape(self.spec.name)}</b></p><table>{rows}</table>"
+        return machine_html(self)
 
 
 def machine(selector: str | Selector) -> Machine:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 WHAT_IFS = ("ambient", "brightness", "dust", "fan", "overclock", "power-limit", "undervolt")
 
+SWAPS = ("processor", "graphics", "memory", "storage")
+"""Options that may be chosen after the plus sign too, as what-ifs."""
+
 FAN_CURVE_FORM = "1100rpm@60C..2500rpm@90C"
 
 KINDS = {
@@ -136,6 +139,8 @@ def parse_selector(text: str) -> Selector:
     >>> selector = parse_selector("imac-pro:18-core,vega-64+ambient=35C,fan=max")
     >>> selector.machine, selector.choices, selector.environment.ambient_c
     ('imac-pro', ('18-core', 'vega-64'), 35.0)
+    >>> parse_selector("my-machine.toml+processor=18-core,fan=max").choices
+    ('processor=18-core',)
     """
     head, plus, tail = text.partition("+")
     machine, colon, chosen = head.partition(":")
@@ -145,7 +150,27 @@ def parse_selector(text: str) -> Selector:
     choices = tuple(part.strip() for part in chosen.split(",")) if colon else ()
     if colon and not all(choices):
         raise InputError(f"selector {text!r} has an empty choice")
-    return Selector(text, machine, choices, _environment(tail, text) if plus else Environment())
+    parts = [part.strip() for part in tail.replace("+", ",").split(",")]
+    swaps = tuple(part for part in parts if part.partition("=")[0].strip() in SWAPS and part.partition("=")[2].strip())
+    settings = ",".join(part for part in parts if part not in swaps)
+    environment = _environment(settings, text) if plus and (settings or not swaps) else Environment()
+    return Selector(text, machine, (*choices, *swaps), environment)
+
+
+def with_settings(text: str, settings: str) -> str:
+    """Return a selector with some what-ifs in place of what it says of the same, and all others as they are.
+
+    Examples
+    --------
+    >>> with_settings("imac-pro:18-core+fan=max,ambient=30C", "fan=2000rpm")
+    'imac-pro:18-core+ambient=30C,fan=2000rpm'
+    """
+    head, _, tail = text.partition("+")
+    new = [part for part in settings.lstrip("+").replace("+", ",").split(",") if part.strip()]
+    keys = {part.partition("=")[0].strip() for part in new}
+    old = [part for part in tail.replace("+", ",").split(",") if part.strip()]
+    kept = [part for part in old if part.partition("=")[0].strip() not in keys]
+    return f"{head}+{','.join([*kept, *new])}" if kept or new else head
 
 
 def parse_what_if(key: str, text: str, place: str) -> float:
@@ -232,8 +257,8 @@ def _environment(tail: str, selector: str) -> Environment:
     for part in tail.replace("+", ",").split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         place = f"selector {selector!r}: {key}"
-        if key not in WHAT_IFS:
-            raise unknown("what-if", key, WHAT_IFS, f"selector {selector!r}")
+        if key not in WHAT_IFS and key not in SWAPS:
+            raise unknown("what-if", key, (*WHAT_IFS, *SWAPS), f"selector {selector!r}")
         if key in values or (key == "fan" and curve):
             raise InputError(f"{place} is given twice")
         if not equals or not value:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from spacegrey.errors import Refusal
-from spacegrey.simulation.calibration_data import POWERS, Course, course
+from spacegrey.simulation.calibration_data import CORES, PACKAGE, POWERS, Course, course
+from spacegrey.simulation.calibration_hottest import Hottest, hottest
 from spacegrey.simulation.calibration_judge import HELD_RMSE_K, Judged, band_k, judge, missing_inputs
 from spacegrey.simulation.calibration_numbers import Number, ladder_numbers
 from spacegrey.simulation.calibration_power import findings
@@ -17,10 +19,13 @@ from spacegrey.simulation.calibration_search import Searched, Shape, predicted, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pyarrow as pa
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from spacegrey.logs.log import Log
+    from spacegrey.machine.assembly import Machine
+    from spacegrey.simulation.calibration_file import Written
 
 # What rises with the heat is the sink's air: a single lump has no sink.
 SHAPES = (
@@ -32,8 +37,8 @@ SHAPES = (
 )
 LEADS_S = (0.0, -1.0, 1.0, 2.0, 3.0)
 """How much later than the temperature a power may be shown: some tools read a power that is slow to follow. [s]"""
-FOLDS = ((1, 5), (2, 7), (4, 8))
-"""Tenths of the time that are left out in turn to choose between shapes; the held-out ones are in none."""
+CALMER = 0.85
+"""The mean of the cores is followed where the package errs by more than it should, and the mean by so much less."""
 LEAD_STEP_S = 0.5
 SLOW_ROWS_S = 5.0
 MUCH_BETTER = 0.93
@@ -76,10 +81,14 @@ class Fit:
         How a fit that had not seen the held-out minutes foretold them.
     tried : tuple of Tried
         Every shape, the chosen one among them.
+    hottest : Hottest or None
+        How far above the mean of the cores the package reads, where that mean was followed.
     missing : tuple of str
         Which input is missing where the held-out error is larger than it should be.
     predicted_c : float64, shape (rows,)
         What the fit without the held-out minutes says at every row. [degC]
+    on : str
+        Selector of the machine that the log is of; empty: not told.
     """
 
     log: Log
@@ -89,8 +98,15 @@ class Fit:
     numbers: tuple[Number, ...]
     judged: Judged
     tried: tuple[Tried, ...]
+    hottest: Hottest | None
     missing: tuple[str, ...]
     predicted_c: NDArray[np.float64]
+    on: str = ""
+
+    def __repr__(self) -> str:
+        judged = self.judged
+        on = f" of {self.on!r}" if self.on else ""
+        return f"Fit({self.log.name!r}{on}: {self.shape.words}, RMSE {judged.rmse_k:.2f} K, skill {judged.skill:.2f})"
 
     @property
     def shape(self) -> Shape:
@@ -113,21 +129,55 @@ class Fit:
 
         return overlay(self)
 
-    def _repr_html_(self) -> str:
-        """Return the numbers as a table, for a notebook."""
-        from html import escape
+    @property
+    def machine(self) -> Machine:
+        """The machine ``on`` with what the log identifies of it, as `write` would write it.
 
-        rows = "".join(
-            f"<tr><td>{escape(one.name)}</td><td>{one.value:.4g}</td><td>{one.low:.4g} to {one.high:.4g}</td>"
-            f"<td>{escape(one.unit)}</td><td>{'yes' if one.identified else escape(one.why)}</td></tr>"
-            for one in self.numbers
-        )
-        judged = self.judged
-        return (
-            f"<p>{escape(self.log.name)}: {escape(self.shape.words)}; held-out RMSE {judged.rmse_k:.2f} °C, "
-            f"skill {judged.skill:.2f}</p><table><tr><th>number</th><th>value</th><th>90 %</th><th>unit</th>"
-            f"<th>identified</th></tr>{rows}</table>"
-        )
+        Raises
+        ------
+        InputError
+            The fit was not told which machine it is of.
+        Refusal
+            The log identifies no number of the machine.
+        """
+        from spacegrey.simulation.fitted_machine import machine_of
+
+        return machine_of(self)
+
+    def write(self, path: str | Path) -> list[Written]:
+        """Write the fitted machine as TOML, whole or not at all; its path is then a selector.
+
+        Returns
+        -------
+        list of Written
+            Every number of the machine that was set or left, and why.
+
+        Raises
+        ------
+        InputError
+            The fit was not told which machine it is of, or the path cannot be written.
+        Refusal
+            The log identifies no number of the machine.
+        """
+        from spacegrey.simulation.fitted_machine import write_fit
+
+        return write_fit(self, Path(path))
+
+    def to_arrow(self) -> pa.Table:
+        """Return the numbers as an Arrow table: name, value, band, unit, whether the log identifies it."""
+        from spacegrey.simulation.fitted_machine import numbers_table
+
+        return numbers_table(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the numbers as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return cast("Any", self.to_arrow()).__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        """Return the fit beside the log, its errors and its numbers, for a notebook."""
+        from spacegrey.simulation.shown import fit_html
+
+        return fit_html(self)
 
 
 def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], None] = lambda _: None) -> Fit:
@@ -154,12 +204,50 @@ def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], N
 
     Notes
     -----
-    Three tenths of the time (the 4th, 7th and 10th) are held out. On the rest the order of the ladder is chosen by
+    The package's reading is followed; where it jumps as the hottest core does and the mean of the cores is logged, that
+    mean. Three tenths of the time (the 4th, 7th and 10th) are held out. On the rest the order is chosen by
     leaving out tenths in turn; a larger shape must err by 2.5 % less. Where a log starts again after a gap, its first
     reading starts the ladder; else the ladder is driven by power alone. The numbers come from all rows in the end.
     """
     fixed = _room(log, ambient_c)
-    data, lead_s = _driven(log, fixed)
+    one = _chosen(log, fixed, PACKAGE, update)
+    if CORES in log and _rmse(one.left_out) > HELD_RMSE_K:
+        try:
+            other = _chosen(log, fixed, CORES, update)
+        except Refusal:
+            other = one  # the mean of the cores hardly moves, or is seldom there
+        one = other if _rmse(other.left_out) < CALMER * _rmse(one.left_out) else one
+    data, shape = one.data, one.found.shape
+    at = predicted(one.found, data)
+    judged = judge(data, at, band_k(one.left_out))
+    everything = np.ones(len(data.time_s), dtype=bool)
+    final = search(data, shape, everything, fixed=fixed, near=[one.found], starts=FEWER_STARTS, banded=True)
+    update(1.0)
+    numbers = (*ladder_numbers(final, data), *findings(log))
+    lacks = judged.rmse_k > HELD_RMSE_K or not judged.ahead
+    missing = missing_inputs(log, data, at, judged) if lacks else ()
+    above = hottest(data, at) if data.sensor == CORES else None
+    return Fit(log, data, final, one.lead_s, numbers, judged, one.tried, above, missing, at)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A reading with the shape that foretells it best, fitted without the held-out tenths."""
+
+    data: Course
+    lead_s: float
+    found: Searched
+    left_out: list[NDArray[np.float64]]
+    tried: tuple[Tried, ...]
+
+
+def _rmse(errors: list[NDArray[np.float64]]) -> float:
+    return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+
+
+def _chosen(log: Log, fixed: dict[str, float], sensor: str, update: Callable[[float], None]) -> _Chosen:
+    """Return the shape that is chosen for one reading of a log."""
+    data, lead_s = _driven(log, fixed, sensor)
     use = ~data.held
     update(0.3)
     tried: list[Tried] = []
@@ -171,17 +259,10 @@ def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], N
         below = [one for other, one in fitted.items() if other.order <= shape.order and other.rises <= shape.rises]
         found = fitted[shape] = search(data, shape, use, fixed=fixed, near=below[-2:])
         errors = left_out[shape] = _left_out(data, found, fixed)
-        tried.append(Tried(shape, float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))))
+        tried.append(Tried(shape, _rmse(errors)))
         update(0.3 + 0.6 * (place + 1) / len(shapes))
     shape = _simplest(tried)
-    at = predicted(fitted[shape], data)
-    judged = judge(data, at, band_k(left_out[shape]))
-    everything = np.ones(len(data.time_s), dtype=bool)
-    final = search(data, shape, everything, fixed=fixed, near=[fitted[shape]], starts=FEWER_STARTS)
-    update(1.0)
-    numbers = (*ladder_numbers(final, data), *findings(log))
-    missing = missing_inputs(log, data, at, judged) if judged.rmse_k > HELD_RMSE_K or not judged.ahead else ()
-    return Fit(log, data, final, lead_s, numbers, judged, tuple(tried), missing, at)
+    return _Chosen(data, lead_s, fitted[shape], left_out[shape], tuple(tried))
 
 
 def _room(log: Log, ambient_c: float | None) -> dict[str, float]:
@@ -192,7 +273,7 @@ def _room(log: Log, ambient_c: float | None) -> dict[str, float]:
     return {}
 
 
-def _driven(log: Log, fixed: dict[str, float]) -> tuple[Course, float]:
+def _driven(log: Log, fixed: dict[str, float], sensor: str) -> tuple[Course, float]:
     """Return the course by the power that explains most, and how late that power is shown."""
     courses: list[Course] = []
     refusal: Refusal | None = None
@@ -203,11 +284,11 @@ def _driven(log: Log, fixed: dict[str, float]) -> tuple[Course, float]:
         if courses and name in {"system_power_w", "wall_power_w"}:
             continue  # only where nothing nearer to the chip is logged
         try:
-            courses.append(course(replace(log, columns=kept)))
+            courses.append(course(replace(log, columns=kept), sensor))
         except Refusal as error:
             refusal = refusal or error
     if not courses:
-        raise refusal or _no_course(log)
+        raise refusal or _no_course(log, sensor)
     # Three lumps, so that a lump that is missing is not taken for lateness.
     shape, best, best_cost, lead = Shape(3, rises=False), courses[0], np.inf, 0.0
     for data in courses:
@@ -226,9 +307,9 @@ def _driven(log: Log, fixed: dict[str, float]) -> tuple[Course, float]:
     return shifted(best, lead), lead
 
 
-def _no_course(log: Log) -> Refusal:
+def _no_course(log: Log, sensor: str) -> Refusal:
     try:
-        course(log)
+        course(log, sensor)
     except Refusal as error:
         return error
     return Refusal(f"{log.name}: nothing to fit")
@@ -244,10 +325,8 @@ def shifted(data: Course, lead_s: float) -> Course:
 def _left_out(data: Course, found: Searched, fixed: dict[str, float]) -> list[NDArray[np.float64]]:
     """Return the errors on tenths that a fit to the others of the rest had not seen, one by one. [K]."""
     errors: list[NDArray[np.float64]] = []
-    for fold in FOLDS:
-        out = np.isin(data.block, fold) & ~data.held
-        if not out.any() or not (~data.held & ~out).any():
-            continue
+    for fold in data.folds():
+        out = np.isin(data.block, fold)
         one = search(data, found.shape, ~data.held & ~out, fixed=fixed, near=[found], starts=FOLD_STARTS, polished=1)
         wrong = predicted(one, data) - data.temp_c
         errors += [wrong[data.block == number] for number in np.unique(data.block[out])]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.errors import Refusal
+from spacegrey.errors import InputError, Refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 POWERS = ("cpu_power_w", "system_power_w", "wall_power_w", "cpu_cores_power_w")
 """What may drive a fit, the best first."""
+PACKAGE, CORES = "cpu_temp_c", "cpu_cores_temp_c"
+"""What may be fitted: the package's reading, which is that of the hottest core, and the mean of the cores."""
 FANS = ("fan_rpm", "case_fan_rpm")
 BRIDGED_S = 60.0
 """Over a gap up to this long the power is taken to go straight from one end to the other. [s]"""
 MOST_SEGMENTS = 6
 MOST_ROWS = 1500
-ENDS = (0, 2)
-"""Columns of which the last of a group is kept: time and temperature."""
+ENDS = (0, 2, 5)
+"""Columns of which the last of a group is kept: time and temperatures."""
 BLOCKS = 10
 HELD_OUT = (3, 6, 9)
+FOLDS = 3
 LEAST_BLOCK_S = 30.0
 LEAST_DURATION_S = 120.0
 LEAST_ROWS = 30
@@ -57,6 +60,10 @@ class Course:
         Its highest speed in the log; where it never changes that speed, where none is logged 0. [1/min]
     has_gpu : bool
         Whether the graphics' power is an input of its own.
+    sensor : str
+        The reading that is followed.
+    package_c : float64, shape (rows,)
+        The package's reading; another than ``temp_c`` where the mean of the cores is followed. [degC]
     """
 
     time_s: NDArray[np.float64]
@@ -75,30 +82,42 @@ class Course:
     has_gpu: bool
     block_s: float
     dropped_s: float
+    sensor: str
+    package_c: NDArray[np.float64]
 
     @property
     def segments(self) -> int:
         """Number of segments."""
         return int(self.start.max()) + 1
 
+    def folds(self) -> list[NDArray[np.int64]]:
+        """Return the tenths that may be left out in turn: neither held out nor the start of a segment."""
+        begun = set(self.block[self.start >= 0].tolist()) | set(self.block[self.held].tolist())
+        able = np.array([one for one in np.unique(self.block) if one not in begun], dtype=np.int64)
+        return [able[one::FOLDS] for one in range(FOLDS) if able[one::FOLDS].size]
 
-def course(log: Log) -> Course:
+
+def course(log: Log, sensor: str = PACKAGE) -> Course:
     """Return what a fit takes from a log.
 
     Raises
     ------
+    InputError
+        Times that do not rise.
     Refusal
         The log has no temperature, no power, no time stamps, is too short, or holds no step.
     """
     place = log.name
-    if "cpu_temp_c" not in log:
+    if not (np.diff(log["time_s"]) > 0.0).all() or not np.isfinite(log["time_s"]).all():
+        raise InputError(f"{place}: time_s runs backwards or is not a number: a log's times rise from row to row")
+    if sensor not in log:
         raise Refusal(f"{place}: no processor temperature is logged: nothing to fit to")
     driver = next((name for name in POWERS if name in log), None)
     if driver is None:
         raise Refusal(f"{place}: no power is logged ({', '.join(POWERS)}): resistances need watts")
     if not log.timed:
         raise Refusal(f"{place}: no time stamps: give the time between rows with --period")
-    time, power, temp = log["time_s"], log[driver], log["cpu_temp_c"]
+    time, power, temp = log["time_s"], log[driver], log[sensor]
     known = np.isfinite(power) & np.isfinite(temp)
     if known.sum() < LEAST_ROWS or float(np.ptp(time[known])) < LEAST_DURATION_S:
         seconds = float(np.ptp(time[known])) if known.any() else 0.0
@@ -112,6 +131,7 @@ def course(log: Log) -> Course:
     gpu = gpu and bool(np.nanmax(log["gpu_power_w"]) > 0.1 * np.nanmax(power))
     columns = [time, power, temp, log["gpu_power_w"] if gpu else np.zeros(len(time))]
     columns.append(log[fan_column] if fan_column else np.ones(len(time)))
+    columns.append(log.columns.get(PACKAGE, temp))
     kept = [column[known] for column in columns]
     for place_, column in enumerate(kept[3:], start=3):
         good = np.isfinite(column)
@@ -119,7 +139,7 @@ def course(log: Log) -> Course:
     edges = _edges(kept[0])
     kept, edges = _thinned(kept, edges)
     steady = next((float(np.nanmedian(log[name])) for name in FANS if name in log), 0.0)
-    return _assembled(kept, edges, driver, fan_column, has_gpu=gpu, steady_rpm=steady)
+    return _assembled(place, kept, edges, (driver, sensor, fan_column), has_gpu=gpu, steady_rpm=steady)
 
 
 def refuse_without_step(place: str, driver: str, power: NDArray[np.float64], temp: NDArray[np.float64]) -> None:
@@ -168,21 +188,21 @@ def _thinned(
 
 
 def _assembled(
+    name: str,
     columns: list[NDArray[np.float64]],
     edges: NDArray[np.int64],
-    driver: str,
-    fan_column: str | None,
+    followed: tuple[str, str, str | None],
     *,
     has_gpu: bool,
     steady_rpm: float,
 ) -> Course:
-    time = columns[0]
+    (driver, sensor, fan_column), time = followed, columns[0]
     bounds = list(zip(edges, [*edges[1:], len(time)], strict=True))
     longest = sorted(bounds, key=lambda pair: -(time[pair[1] - 1] - time[pair[0]]))[:MOST_SEGMENTS]
     chosen = sorted(pair for pair in longest if pair[1] - pair[0] >= LEAST_ROWS // 3) or sorted(longest[:1])
     rows: NDArray[np.int64] = np.concatenate([np.arange(int(low), int(high)) for low, high in chosen])
     lost = float(sum(time[high - 1] - time[low] for low, high in bounds if (low, high) not in chosen))
-    time, power, temp, gpu, fan = (column[rows] for column in columns)
+    time, power, temp, gpu, fan, package = (column[rows] for column in columns)
     start = np.full(len(rows), -1, dtype=np.int64)
     first = np.zeros(len(rows))
     step = np.diff(time, prepend=time[0])
@@ -199,11 +219,20 @@ def _assembled(
     worked = np.cumsum(step)
     block_s = max(float(worked[-1]) / BLOCKS, LEAST_BLOCK_S)
     block = np.minimum(worked // block_s, BLOCKS - 1).astype(np.int64)
-    held = np.isin(block, [one for one in HELD_OUT if one <= block.max()])
-    for number in np.unique(block[start >= 0]):
-        held[block == number] = False
+    held = np.isin(block, _held_out(block, start))
+    if not held.any():
+        raise Refusal(f"{name}: too short between its gaps: no stretch is left to judge a fit by")
     top = float(np.max(fan))
     return Course(
         time, step, power, gpu, fan / top, temp, start, first, block, held, driver, fan_column,
-        top if fan_column else steady_rpm, has_gpu, block_s, lost,
+        top if fan_column else steady_rpm, has_gpu, block_s, lost, sensor, package,
     )  # fmt: skip
+
+
+def _held_out(block: NDArray[np.int64], start: NDArray[np.int64]) -> list[int]:
+    """Return which tenths judge: the usual ones, and where a segment starts in one, the last others that may."""
+    begun = set(block[start >= 0].tolist())
+    able = [one for one in np.unique(block).tolist() if one not in begun]
+    usual = [one for one in HELD_OUT if one in able]
+    others = [one for one in reversed(able) if one not in usual]
+    return (usual + others)[: max(min(len(HELD_OUT), len(able) // 2), len(usual))]

@@ -49,12 +49,27 @@ class Drift:
         return self.low > 0.0 or self.high < 0.0
 
     def words(self, since: str) -> str:
-        """Return the drift as a sentence."""
-        band = f"{self.low:.0%} to {self.high:.0%}"
+        """Return the drift as a sentence.
+
+        Examples
+        --------
+        >>> Drift("whole_resistance", 0.60, 0.70, 0.143, 0.11, 0.18).words("March")
+        'your cooling lost 14 % since March (90 % band: 11 to 18 %)'
+        """
         if not self.shown:
-            return f"no change since {since} that the logs can show: {self.lost:+.0%}, between {band}"
-        verb, share = ("lost", self.lost) if self.lost > 0.0 else ("gained", -self.lost)
-        return f"your cooling {verb} {share:.0%} since {since} (loss between {band})"
+            band = f"between {_percent(-self.high)} and {_percent(-self.low)} %"
+            return f"no change of your cooling since {since} that the logs can show: {band} (90 % band)"
+        verb, ends = ("lost", (self.lost, self.low, self.high))
+        if self.lost < 0.0:
+            verb, ends = "gained", (-self.lost, -self.high, -self.low)
+        share, low, high = (f"{100.0 * one:.0f}" for one in ends)
+        return f"your cooling {verb} {share} % since {since} (90 % band: {low} to {high} %)"
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent with its sign; none for what rounds to 0."""
+    text = f"{100.0 * share:+.0f}"
+    return "0" if text in {"+0", "-0"} else text
 
 
 def _drift(what: str, before: float, spread_before: float, after: float, spread_after: float) -> Drift:
@@ -71,12 +86,16 @@ def since(old: Record, new: Fit) -> Drift:
     Raises
     ------
     Refusal
-        The two fits share no number that both identify, or were driven by different powers.
+        The two fits share no number that both identify, are of two machines, or followed different powers or readings.
     """
     if old.driver != new.data.driver:
         raise Refusal(
             f"the older fit was driven by {old.driver}, this one by {new.data.driver}: they cannot be compared"
         )
+    if old.sensor != new.data.sensor:
+        raise Refusal(f"the older fit follows {old.sensor}, this one {new.data.sensor}: they cannot be compared")
+    if old.model and new.log.machine and old.model != new.log.machine:
+        raise Refusal(f"the older fit is of a {old.model}, this log of a {new.log.machine}: two machines")
     same_fan = old.fan == (new.data.fan_column or "")
     for what in COMPARED:
         one, other = old.numbers.get(what), new.number(what)
@@ -110,8 +129,10 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
     Raises
     ------
     Refusal
-        A log cannot be fitted, or the first does not identify its resistances.
+        A log cannot be fitted, or the two are of two machines or hold different columns.
     """
+    if before.machine and after.machine and before.machine != after.machine:
+        raise Refusal(f"{before.name} is of a {before.machine} and {after.name} of a {after.machine}: two machines")
     first = fit(before, ambient_c=ambient_c)
     found, shape = first.found, first.shape
     driver = first.data.driver
@@ -122,7 +143,7 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
         for column, values in after.columns.items()
         if column in before.columns and (column not in POWERS or column == driver)
     }
-    data = shifted(course(replace(after, columns=kept)), first.lead_s)
+    data = shifted(course(replace(after, columns=kept), first.data.sensor), first.lead_s)
     if data.fan_column != first.data.fan_column:
         raise Refusal(
             f"{before.name} has {first.data.fan_column or 'no fan that moves'} and {after.name} "
@@ -138,7 +159,7 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
         *(name for name in found.values if name.startswith("start")),
     }
     fixed = {name: value for name, value in found.values.items() if name not in free}
-    second = search(data, shape, np.ones(len(data.time_s), dtype=bool), fixed=fixed)
+    second = search(data, shape, np.ones(len(data.time_s), dtype=bool), fixed=fixed, banded=True)
     totals = [sum(one.values[f"r{step}"] for step in range(1, shape.order + 1)) for one in (found, second)]
     spreads = [one.values[last] * one.spread(last) / total for one, total in zip((found, second), totals, strict=True)]
     what = "sensor_to_air" if shape.order == 1 else "whole_resistance"

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field
 
 from spacegrey.errors import InputError
 from spacegrey.machine.assembly import machine
+from spacegrey.machine.catalog import read_machine
 from spacegrey.machine.selector import parse_selector
-from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s, convection_ratio
+from spacegrey.simulation.calibration_data import PACKAGE
+from spacegrey.simulation.calibration_settings import settings
 from spacegrey.simulation.runfile import write_whole
 from spacegrey.sourced import Spec, read_settings, read_toml
 
 if TYPE_CHECKING:
     from spacegrey.machine.assembly import Machine
     from spacegrey.simulation.calibration import Fit
-    from spacegrey.simulation.calibration_numbers import Number
+    from spacegrey.simulation.calibration_settings import Written
 
 FORMAT = 1
 PART = "fitted"
 CLOCK_SLACK = 1.05
 """A clock in the log above the processor's highest by more than this is another processor's."""
+POWER_SLACK = 1.5
+"""A power that lasts above the processor's short limit by more than this is another processor's."""
 
 
 class RecordedNumber(Spec):
@@ -47,7 +51,9 @@ class Record(Spec):
     log: str
     made: dt.date
     machine: str = ""
+    model: str = ""
     driver: str
+    sensor: str = PACKAGE
     shape: str
     order: int = Field(ge=1, le=3)
     fan: str = ""
@@ -64,28 +70,6 @@ class Record(Spec):
     numbers: dict[str, RecordedNumber]
 
 
-@dataclass(frozen=True)
-class Written:
-    """One number of the machine's file that a fit set, or the reason why it was left.
-
-    Attributes
-    ----------
-    key : str
-        Such as ``conductances.cpu_sink_air``.
-    before, after : float
-        The catalog's value and the fitted one; ``after`` is NaN where it was left.
-    why : str
-        Why it was left; empty if it was set.
-    """
-
-    key: str
-    before: float
-    after: float
-    low: float
-    high: float
-    why: str = ""
-
-
 def record(fit: Fit, *, made: dt.date, selector: str = "") -> dict[str, Any]:
     """Return a fit's record, ready for TOML and JSON: numbers that are not known are left out."""
     judged, data = fit.judged, fit.data
@@ -94,7 +78,9 @@ def record(fit: Fit, *, made: dt.date, selector: str = "") -> dict[str, Any]:
         "log": Path(fit.log.name).name,
         "made": made,
         "machine": selector,
+        "model": fit.log.machine,
         "driver": data.driver,
+        "sensor": data.sensor,
         "shape": fit.shape.words,
         "order": fit.shape.order,
         "fan": data.fan_column or "",
@@ -150,7 +136,7 @@ def read_record(path: Path) -> Record:
 
 
 def check_machine(fit_log: Any, built: Machine) -> None:  # noqa: ANN401 - a Log or what looks like one
-    """Refuse a log of another machine: by the model that it names, or by a clock that the processor does not reach.
+    """Refuse a log of another machine: by the model that it names, or a clock or power that the processor has not.
 
     Raises
     ------
@@ -161,148 +147,26 @@ def check_machine(fit_log: Any, built: Machine) -> None:  # noqa: ANN401 - a Log
         raise InputError(
             f"{fit_log.name}: the log is of a {fit_log.machine}, and {built.selector} is a {built.spec.model}"
         )
+    chip = built.processor
+    if "cpu_power_w" in fit_log:
+        drawn = float(np.nanquantile(fit_log["cpu_power_w"], 0.9))
+        if drawn > POWER_SLACK * chip.pl2_w:
+            raise InputError(
+                f"{fit_log.name}: the log shows {drawn:.0f} W, and {chip.name} may draw {chip.pl2_w:g} W: "
+                "a log of another machine"
+            )
     if "cpu_clock_ghz" in fit_log:
-        import numpy as np
-
         seen = float(np.nanquantile(fit_log["cpu_clock_ghz"], 0.99))
-        highest = max(clock for _, clock in built.processor.turbo_bins)
+        highest = max(clock for _, clock in chip.turbo_bins)
         if seen > CLOCK_SLACK * highest:
             raise InputError(
-                f"{fit_log.name}: the log shows {seen:.2f} GHz, and {built.processor.name} reaches {highest:g} GHz: "
+                f"{fit_log.name}: the log shows {seen:.2f} GHz, and {chip.name} reaches {highest:g} GHz: "
                 "a log of another machine"
             )
 
 
-def settings(fit: Fit, built: Machine) -> list[Written]:
-    """Return what of a machine's cooling a fit sets, and what it leaves and why.
-
-    Notes
-    -----
-    The lumps that a log shows need not be those of the sheet: a chip that settles in a tenth of a second is no lump in
-    rows of a second. What is sure is the whole resistance, and of it the part that follows the fan, which is the
-    sink's. Where no fan moved, all parts keep the sheet's proportion. Capacities are set only where the log's lumps are
-    the sheet's: chip to sink within a factor of 2, the sink's capacity within 4.
-    """
-    numbers = {one.name: one for one in fit.numbers}
-    why = _cannot(fit, built)
-    made = [Written(key, _sheet(built, key), math.nan, math.nan, math.nan, why) for key in _CONDUCTANCES if why]
-    if not why:
-        made = _conductances(fit, built, numbers)
-    made += _capacities(fit, built, numbers)
-    least = numbers.get("fan_least")
-    if least and least.identified and fit.data.fan_column and least.value <= built.cooling.fans.maximum_rpm:
-        before = built.cooling.fans.minimum_rpm
-        made.append(Written("fans.minimum_rpm", before, least.value, least.low, least.high))
-    return made
-
-
-_CONDUCTANCES = (
-    "conductances.cpu_junction_spreader", "conductances.cpu_spreader_sink", "conductances.cpu_sink_air",
-)  # fmt: skip
-_CAPACITIES = ("capacities.cpu_junction", "capacities.cpu_spreader", "capacities.cpu_sink")
-_LIKE_RESISTANCE = 2.0
-_LIKE_CAPACITY = 4.0
-_RISES = 0.1
-"""An exponent of the rise below it is small against the 0.25 of buoyancy."""
-
-
-def _sheet(built: Machine, key: str) -> float:
-    group, _, name = key.partition(".")
-    return float(getattr(getattr(built.cooling, group), name))
-
-
-def _cannot(fit: Fit, built: Machine) -> str:
-    """Return why no conductance of a machine can be told from a fit; empty if they can."""
-    whole = fit.number("whole_resistance") or fit.number("sensor_to_air")
-    if fit.data.driver != "cpu_power_w":
-        return f"fitted to {fit.data.driver}, not to the package's power: its watts are others"
-    if whole is None or not whole.identified:
-        return whole.why if whole else "no resistance was fitted"
-    if built.cooling.fans.count and not fit.data.fan_max_rpm:
-        return "the fan is not logged: the log does not tell at which flow"
-    if fit.shape.rises and fit.found.values["rise_exponent"] > _RISES:
-        return "the sink passes more heat the hotter it is, which the machine's sheet has no number for"
-    return ""
-
-
-def _parts(fit: Fit, built: Machine) -> tuple[float, float, float, float]:
-    """Return the sheet's resistances at the log's flow, and how far its conductance falls there.
-
-    Junction to spreader, spreader to sink and sink to air, and what the air takes up on its way. [K/W]
-    """
-    conductances, fans = built.cooling.conductances, built.cooling.fans
-    reference, own = built.cooling.die_mm2, built.processor.die_mm2
-    die = own / reference if reference and own else 1.0
-    full = fans.natural_flow_l_s + (fans.flow_l_s if fans.count else 0.0)
-    flow = full
-    if fans.count:
-        flow = air_flow_l_s(fit.data.fan_max_rpm, fans.maximum_rpm, fans.flow_l_s, fans.natural_flow_l_s)
-    ratio = convection_ratio(flow, full, built.cooling.flow_exponent)
-    return (
-        1.0 / (conductances.cpu_junction_spreader * die),
-        1.0 / conductances.cpu_spreader_sink,
-        1.0 / (conductances.cpu_sink_air * ratio),
-        1.0 / (flow * AIR_HEAT_J_PER_L_K),
-    )
-
-
-def _conductances(fit: Fit, built: Machine, numbers: dict[str, Number]) -> list[Written]:
-    whole = numbers["whole_resistance"] if fit.shape.order > 1 else numbers["sensor_to_air"]
-    chip, middle, sink, air = _parts(fit, built)
-    moved = fit.data.fan_column and numbers["fan_exponent"].identified and "sink_to_air" in numbers
-    if moved and numbers["sink_to_air"].identified:
-        outer = numbers["sink_to_air"]
-        inside = (whole.value - outer.value, whole.low - outer.value, whole.high - outer.value)
-        outside = (outer.value, outer.low, outer.high)
-        scales = [_scale(inside, 0.0, chip + middle)] * 2 + [_scale(outside, air, sink)]
-    else:
-        scales = [_scale((whole.value, whole.low, whole.high), air, chip + middle + sink)] * 3
-    made: list[Written] = []
-    for key, scale in zip(_CONDUCTANCES, scales, strict=True):
-        before = _sheet(built, key)
-        if scale is None:
-            why = f"by the sheet's flow the air alone would take {air:.2g} K/W, and the log leaves less"
-            made.append(Written(key, before, math.nan, math.nan, math.nan, why))
-        else:
-            value, low, high = (before / one for one in scale)
-            made.append(Written(key, before, value, high, low))
-    return made
-
-
-def _scale(found: tuple[float, float, float], air: float, sheet: float) -> tuple[float, float, float] | None:
-    """Return a resistance over the sheet's: best, least and most; None where the air leaves nothing of it."""
-    value, low, high = (one - air for one in found)
-    return None if min(value, low) <= 0.0 else (value / sheet, low / sheet, high / sheet)
-
-
-def _capacities(fit: Fit, built: Machine, numbers: dict[str, Number]) -> list[Written]:
-    sheet = built.cooling.capacities
-    made: list[Written] = []
-    alike = ""
-    if fit.shape.order != 2:  # noqa: PLR2004 - chip and sink
-        alike = f"the log shows {fit.shape.words}, and the sheet's are chip, spreader and sink"
-    elif not _cannot(fit, built):
-        chip, middle, _, _ = _parts(fit, built)
-        apart = numbers["sensor_to_sink"].value / (chip + middle)
-        mass = numbers["sink_capacity"].value / sheet.cpu_sink
-        like = 1.0 / _LIKE_RESISTANCE < apart < _LIKE_RESISTANCE and 1.0 / _LIKE_CAPACITY < mass < _LIKE_CAPACITY
-        alike = "" if like else "the log's lumps are others than the sheet's"
-    else:
-        alike = _cannot(fit, built)
-    for key in _CAPACITIES:
-        before = _sheet(built, key)
-        number = numbers.get("sink_capacity" if key.endswith("sink") else "chip_capacity")
-        why = alike or (number.why if number else "not fitted")
-        if why or number is None:
-            made.append(Written(key, before, math.nan, math.nan, math.nan, why))
-            continue
-        share = 1.0 if key.endswith("sink") else before / (sheet.cpu_junction + sheet.cpu_spreader)
-        made.append(Written(key, before, number.value * share, number.low * share, number.high * share))
-    return made
-
-
 def write_machine(fit: Fit, selector: str, path: Path) -> list[Written]:
-    """Write the user's machine: the selector's, with the cooling that the log identifies.
+    """Write the user's machine: the selector's, with the cooling, limits and coefficients that the log identifies.
 
     Returns
     -------
@@ -322,31 +186,60 @@ def write_machine(fit: Fit, selector: str, path: Path) -> list[Written]:
     changed = [one for one in made if not one.why]
     if not changed:
         return made
-    cooling: dict[str, Any] = {"extends": built.spec.cooling}
-    assumed: dict[str, str] = {}
-    for one in changed:
-        group, _, name = one.key.partition(".")
-        cooling.setdefault(group, {})[name] = float(f"{one.after:.5g}")
-        band = f"{name} {one.low:.4g} to {one.high:.4g}"
-        assumed[group] = (
-            f"{assumed[group]}, {band}"
-            if group in assumed
-            else f"fitted to {Path(fit.log.name).name}, 90 % bands: {band}"
-        )
-    cooling["assumed"] = assumed
-    parent = wanted.machine
-    if parent.endswith(".toml"):
-        import os
-
-        parent = os.path.relpath(parent, path.parent)
-    document = {
-        "extends": parent,
-        "machine": {"name": f"{built.spec.name}, fitted", "cooling": PART},
-        "options": {slot: {"default": choice} for slot, choice in built.chosen.items()},
-        "parts": {"cooling": {PART: cooling}},
-    }
+    document = _document(fit, wanted.machine, built, changed, path)
     log, rmse_k = Path(fit.log.name).name, fit.judged.rmse_k
     text = f"# Written by `spacegrey calibrate` from {log}: held-out RMSE {rmse_k:.2f} K\n\n"
     text += tomli_w.dumps(document)
     write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
     return made
+
+
+def _document(fit: Fit, parent: str, built: Machine, changed: list[Written], path: Path) -> dict[str, Any]:
+    """Return the machine's file: what it extends, and the parts on which something was set."""
+    import os
+
+    if parent.endswith(".toml"):
+        parent = os.path.relpath(parent, path.parent)
+    log = Path(fit.log.name).name
+    sheets: dict[str, dict[str, Any]] = {}
+    for one in changed:
+        *groups, name = one.key.split(".")
+        sheet = groups.pop(0) if groups[0] in {"processor", "microarchitecture"} else "cooling"
+        table = sheets.setdefault(sheet, {"assumed": {}})
+        place = table
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[name] = float(f"{one.after:.5g}")
+        top = (groups or [name])[0]
+        band = f"{name} {one.low:.4g} to {one.high:.4g}"
+        said = table["assumed"].get(top)
+        table["assumed"][top] = f"{said}, {band}" if said else f"fitted to {log}, 90 % bands: {band}"
+    own = read_machine(built.id).parts if built.id.endswith(".toml") else {}
+    document: dict[str, Any] = {
+        "extends": parent,
+        "machine": {"name": f"{built.spec.name.removesuffix(', fitted')}, fitted"},
+        "options": {slot: {"default": choice} for slot, choice in built.chosen.items()},
+        "parts": {},
+    }
+    if "cooling" in sheets:
+        name = _free(own.get("cooling", {}))
+        document["machine"]["cooling"] = name
+        document["parts"]["cooling"] = {name: {"extends": built.spec.cooling, **sheets["cooling"]}}
+    chip = sheets.get("processor", {})
+    if "microarchitecture" in sheets:
+        name = _free(own.get("microarchitectures", {}))
+        core = {"extends": built.processor.microarchitecture, **sheets["microarchitecture"]}
+        document["parts"]["microarchitectures"] = {name: core}
+        chip["microarchitecture"] = name
+    if chip:
+        choice = built.chosen["processor"]
+        document["options"]["processor"]["choices"] = {choice: {"set": chip}}
+    return document
+
+
+def _free(taken: Any) -> str:  # noqa: ANN401 - anything that holds names
+    """Return a name for a fitted part that the file that is extended does not use: a machine may be fitted again."""
+    number = 1
+    while (name := PART if number == 1 else f"{PART}-{number}") in taken:
+        number += 1
+    return name

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtrit
+
+from spacegrey.simulation.calibration_data import CORES, FANS, PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +27,9 @@ BAND = 0.90
 _BAND_QUANTILE = 0.95
 _JUMPS = 0.4
 _MEANS_S = 30.0
+_SLOW_ROWS_S = 10.0
+_INPUTS = ("cpu_power_w", "cpu_cores_power_w", "gpu_power_w", "fan_rpm")
+_FAN_NAME = re.compile(r"(?i)(^|[^a-z])fans?([^a-z].*rpm|[/ #]*\d+ )|\bfan\b.*\[rpm\]")
 
 
 @dataclass(frozen=True)
@@ -134,32 +140,26 @@ def _slow(data: Course, predicted_c: NDArray[np.float64]) -> float:
 
 def missing_inputs(log: Log, data: Course, predicted_c: NDArray[np.float64], judged: Judged) -> tuple[str, ...]:
     """Return which inputs a log lacks that would explain what is left of the error, in words."""
-    said: list[str] = []
     error = predicted_c - data.temp_c
     own = np.flatnonzero((data.start < 0) & (np.roll(data.start, 1) < 0))
     follows = float(np.corrcoef(error[own], error[own - 1])[0, 1]) if error.std() > 0.0 else 0.0
-    if judged.rmse_k > HELD_RMSE_K and follows < _JUMPS:
-        said.append(
-            f"faster rows: the reading jumps from row to row ({judged.rmse_k:.1f} °C, over half minutes "
-            f"{judged.slow_rmse_k:.1f} °C) as the hottest core of a moment does, and power is a mean over the row; log "
-            f"every 0.1 s, or the mean of the cores"
-        )
+    large = judged.rmse_k > HELD_RMSE_K
+    said = _rows(log, data, judged, follows) if large else []
     if data.driver in {"system_power_w", "wall_power_w"}:
         said.append(f"the processor's own power: {data.driver} holds the rest of the machine too, and may come late")
     if "cpu_power_w" not in log and data.driver == "cpu_cores_power_w":
         said.append("the package's power: only that of the cores is logged")
-    if data.fan_column is None and follows >= _JUMPS:
-        if not any(name in log for name in ("fan_rpm", "case_fan_rpm")):
-            said.append("the fan: none is logged under a known name (see `spacegrey log`)")
-        else:
-            said.append("the fan that moves: the logged one never changes")
-    if "gpu_power_w" not in log and ("gpu_temp_c" in log or "gpu_busy" in log) and judged.rmse_k > HELD_RMSE_K:
+    if data.fan_column is None and (follows >= _JUMPS or not large):
+        said.append(_fan(log))
+    if "gpu_power_w" not in log and ("gpu_temp_c" in log or "gpu_busy" in log) and large:
         said.append("the graphics' power, which heats the same air")
+    dead = [text for text in log.warnings if "dead" in text or ": always outside" in text]
+    said += [f"a reading that is dead: {text}" for text in dead if any(name in text for name in _INPUTS)]
     gaps = log.gaps()
     if gaps:
         longest = max(end - begin for begin, end in gaps)
         said.append(f"what happened in {len(gaps)} gap{'s' if len(gaps) > 1 else ''}, the longest of {longest:.0f} s")
-    if not judged.ahead and judged.rmse_k <= HELD_RMSE_K:
+    if not judged.ahead and not large:
         said.append(
             f"a step in the held-out minutes: they hardly move (saying they stay errs by "
             f"{judged.persistence_rmse_k:.1f} °C)"
@@ -167,3 +167,33 @@ def missing_inputs(log: Log, data: Course, predicted_c: NDArray[np.float64], jud
     if not said:
         said.append("an input that the log does not name, such as the room's temperature or the fan of another part")
     return tuple(said)
+
+
+def _rows(log: Log, data: Course, judged: Judged, follows: float) -> list[str]:
+    """Return whether rows are too far apart, or readings jump between them."""
+    period_s = float(np.median(data.step_s[data.start < 0]))
+    if period_s > _SLOW_ROWS_S:
+        text = (
+            f"faster rows: one each {period_s:.0f} s, whose power is a mean over the row and whose reading is of its "
+            f"last moment, and a chip follows its power within seconds; log every second"
+        )
+        return [text]
+    if follows >= _JUMPS:
+        return []
+    hot = " as the hottest core of a moment does" if data.sensor == PACKAGE else ""
+    mean = "" if CORES in log else ", or the mean of the cores (cpu_cores_temp_c)"
+    text = (
+        f"faster rows: the reading jumps from row to row ({judged.rmse_k:.1f} °C, over half minutes "
+        f"{judged.slow_rmse_k:.1f} °C){hot}; power is a mean over the row; log every 0.1 s{mean}"
+    )
+    return [text]
+
+
+def _fan(log: Log) -> str:
+    """Return what is wrong with the fan: not logged, not named, or still."""
+    if any(name in log for name in FANS):
+        return "the fan that moves: the logged one never changes"
+    named = [name for name in log.unused if _FAN_NAME.search(name)]
+    if named:
+        return f"the fan: no rule names one; if {named[0]!r} is it, say so with --names (docs/calibrate.md)"
+    return "the fan: none is logged under a known name (see `spacegrey log`)"

@@ -64,6 +64,12 @@ class Number:
     why: str = ""
 
 
+def unknown_number(name: str, unit: str, meaning: str, why: str) -> Number:
+    """Return a number that a log does not tell."""
+    nan = float("nan")
+    return Number(name, nan, nan, nan, unit, meaning, identified=False, why=why)
+
+
 def ladder_numbers(found: Searched, data: Course) -> list[Number]:
     """Return every number of a ladder, and the whole resistance from sensor to air."""
     numbers = [_number(found, name) for name in found.names if not name.startswith("start")]
@@ -79,11 +85,7 @@ def ladder_numbers(found: Searched, data: Course) -> list[Number]:
     if found.shape.order > 1:
         numbers.append(_whole(found))
     if data.fan_column is None:
-        nan = float("nan")
-        why = "no fan is logged, or it never changes"
-        numbers.append(
-            Number("fan_exponent", nan, nan, nan, "1", MEANINGS["fan_exponent"][2], identified=False, why=why)
-        )
+        numbers.append(unknown_number(*MEANINGS["fan_exponent"], why="no fan is logged, or it never changes"))
     return numbers
 
 
@@ -122,7 +124,7 @@ def _whole(found: Searched) -> Number:
     why = (
         ""
         if relative < WIDEST_LOG
-        else f"the log leaves it between {value - Z90 * spread:.3g} and {value + Z90 * spread:.3g}"
+        else f"the log leaves it between {max(value - Z90 * spread, 0.0):.3g} and {value + Z90 * spread:.3g}"
     )
     return Number(
         "whole_resistance", value, max(value - Z90 * spread, 0.0), value + Z90 * spread, "K/W",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.logs.drawing import figure
+from spacegrey.picture import named, over_time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ def overlay(fit: Fit) -> Figure:
     InputError
         Matplotlib is not installed.
     """
-    made, (above, below) = figure(2)
+    made, (above, below) = over_time(2)
     data, judged = fit.data, fit.judged
     time = np.cumsum(data.step_s)
     above.plot(time, data.temp_c, color="#555555", linewidth=0.8, label="measured")
@@ -36,8 +36,8 @@ def overlay(fit: Fit) -> Figure:
         for panel in (above, below):
             panel.axvspan(time[rows[0]], time[rows[-1]], color="#0b62a8", alpha=0.08, linewidth=0)
     above.set_ylabel("processor, °C")
-    above.set_title(f"held out (shaded): RMSE {judged.rmse_k:.2f} °C, staying put {judged.persistence_rmse_k:.2f} °C")
-    above.legend(loc="upper right", fontsize=7)
+    made.suptitle(f"held out (shaded): RMSE {judged.rmse_k:.2f} °C, staying put {judged.persistence_rmse_k:.2f} °C")
+    named(above)
     below.plot(time, data.power_w, color="#0b62a8", linewidth=0.8)
     below.set_ylabel(f"{data.driver}, W")
     return made

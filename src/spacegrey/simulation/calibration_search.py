@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
+from spacegrey.simulation.calibration_bands import correlated_covariance
 from spacegrey.simulation.calibration_ladder import COLUMNS, ladder
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class Searched:
     cost : float
         Mean loss. [K²]
     covariance : float64, shape (free, free)
-        Of the free numbers as the search sees them (logarithms of resistances and capacities).
+        Of the free numbers as the search sees them (logarithms of resistances and capacities); NaN where no bands were
+        asked for.
     """
 
     shape: Shape
@@ -176,7 +178,7 @@ def simulated(rows: NDArray[np.float64], order: int, data: Course) -> NDArray[np
 def search(
     data: Course, shape: Shape, use: NDArray[np.bool_], *, fixed: dict[str, float] | None = None,
     near: Sequence[Searched] = (), starts: int = STARTS, polished: int = POLISHED,
-    most_steps: int = 40,
+    most_steps: int = 40, banded: bool = False,
 ) -> Searched:  # fmt: skip
     """Return the best numbers of a shape for the rows that may be used.
 
@@ -194,6 +196,8 @@ def search(
         How many of the best go on to least squares.
     most_steps : int
         Steps of each of them.
+    banded : bool
+        Whether to work out how sure the numbers are.
     """
     known = fixed or {}
     names = shape.free(data, tuple(known))
@@ -238,8 +242,10 @@ def search(
     values = {
         name: float(np.exp(value) if bounds_of(name)[2] else value) for name, value in zip(names, best.x, strict=True)
     }
-    residual = misfit(best.x[None, :])[0]
-    covariance = _covariance(jacobian(best.x), residual)
+    covariance = np.full((len(names), len(names)), np.nan)
+    if banded:
+        residual, worked_s = misfit(best.x[None, :])[0], np.cumsum(data.step_s)[use]
+        covariance = correlated_covariance(jacobian(best.x), residual, worked_s, SOFT_K)
     return Searched(shape, tuple(names), {**known, **values}, float(2.0 * best.cost / len(target)), covariance)
 
 
@@ -254,15 +260,3 @@ def _apart(
         if len(chosen) == most:
             break
     return chosen
-
-
-def _covariance(jacobian: NDArray[np.float64], residual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the covariance of the free numbers, with as many independent errors as their correlation leaves."""
-    rows, free = jacobian.shape
-    centred = residual - residual.mean()
-    spread = float(centred @ centred)
-    follows = float(centred[1:] @ centred[:-1]) / spread if spread > 0.0 else 0.0
-    follows = min(max(follows, 0.0), 0.995)
-    independent = max(rows * (1.0 - follows) / (1.0 + follows), 2.0)
-    variance = float(residual @ residual) / max(rows - free, 1) * rows / independent
-    return variance * np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-12)

@@ -118,7 +118,7 @@ def read_record(out: Path) -> Record:
         data: dict[str, Any] = json.loads((out / RECORD).read_text(encoding="utf-8"))
         if data.get("format") == FORMAT:
             return Record(**data)
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{out / RECORD}: cannot be read as the record of a sweep") from None
     raise InputError(f"{out}: a sweep in format {data.get('format')!r}; this version reads format {FORMAT}")
 

@@ -70,6 +70,12 @@ class Quietest:
     best: Quiet
     tried: int
 
+    def _repr_html_(self) -> str:
+        """Return the curve and what it brings beside the machine's own way, for a notebook."""
+        from spacegrey.simulation.shown import quiet_html
+
+        return quiet_html(self)
+
 
 def quietest(
     workload: Workload, machine: Machine, keep: float, progress: Callable[[float], None] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from spacegrey.simulation.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    import pyarrow as pa
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -103,6 +105,10 @@ class Run:
     energy_balance_error: float
     trace: Trace
 
+    def __repr__(self) -> str:
+        score = f"{self.score.value:.5g} {self.score.unit}, " if self.score else ""
+        return f"Run({self.workload.id!r} on {self.machine.selector!r}: {score}{self.duration_s:.1f} s)"
+
     def plot(self, *names: str) -> Figure:
         """Return the run drawn over time, one panel for each unit.
 
@@ -125,21 +131,34 @@ class Run:
 
         return draw(self.trace, f"{self.workload.name} on {self.machine.spec.name}", names)
 
-    def _repr_html_(self) -> str:
-        """Return the answers as a table, for a notebook."""
-        from html import escape
+    def to_arrow(self) -> pa.Table:
+        """Return the trace as an Arrow table with the unit and meaning of each column in its schema."""
+        return self.trace.to_arrow()
 
-        score = f"{self.score.value:.5g} {self.score.unit}, " if self.score else ""
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{one.min:.4g}</td><td>{one.mean:.4g}</td><td>{one.max:.4g}</td>"
-            f"<td>{one.end:.4g}</td></tr>"
-            for name, one in self.summary.items()
-        )
-        return (
-            f"<p><b>{escape(self.workload.name)}</b> on {escape(self.machine.name)}: {escape(score)}"
-            f"{self.duration_s:.1f} s, {self.energy_wh:.3g} Wh</p><p>{escape(self.verdict)}</p><table><tr><th></th>"
-            f"<th>least</th><th>mean</th><th>most</th><th>end</th></tr>{rows}</table>"
-        )
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the trace as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return self.trace.__arrow_c_stream__(requested_schema)
+
+    def write(self, path: str | Path) -> None:
+        """Write the run as one Parquet file, whole or not at all; any dataframe library opens it.
+
+        Raises
+        ------
+        InputError
+            The path cannot be written.
+        """
+        from pathlib import Path
+
+        from spacegrey.simulation.runfile import save
+
+        save(self, Path(path))
+
+    def _repr_html_(self) -> str:
+        """Return the answers as tables and small drawings, for a notebook."""
+        from spacegrey.simulation.runfile import record
+        from spacegrey.simulation.shown import run_html
+
+        return run_html(record(self), self.trace)
 
 
 def simulate(workload: Workload, machine: Machine, progress: Callable[[float, float], None] | None = None) -> Run:

@@ -17,6 +17,9 @@ from spacegrey.simulation.trace import COLUMNS, Trace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pyarrow as pa
+    from matplotlib.figure import Figure
+
     from spacegrey.simulation.run import Run
     from spacegrey.sourced import Spec
 
@@ -30,6 +33,47 @@ class SavedRun:
 
     record: dict[str, Any]
     trace: Trace
+
+    def __repr__(self) -> str:
+        kept = self.record
+        return f"SavedRun({kept['workload']!r} on {kept['machine']!r}: {kept['duration_s']:.1f} s)"
+
+    @classmethod
+    def of(cls, path: str | Path) -> SavedRun:
+        """Read the file that `Run.write` or `spacegrey run --save` wrote.
+
+        Raises
+        ------
+        InputError
+            Missing, empty, cut short, or not a run of this version's format.
+        """
+        return load(Path(path))
+
+    def to_arrow(self) -> pa.Table:
+        """Return the trace as an Arrow table with the unit and meaning of each column in its schema."""
+        return self.trace.to_arrow()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the trace as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return self.trace.__arrow_c_stream__(requested_schema)
+
+    def plot(self, *names: str) -> Figure:
+        """Return the run drawn over time, as `Run.plot` does.
+
+        Raises
+        ------
+        InputError
+            A column is unknown, or matplotlib is not installed.
+        """
+        from spacegrey.simulation.drawing import draw
+
+        return draw(self.trace, f"{self.record['workload_name']} on {self.record['machine_name']}", names)
+
+    def _repr_html_(self) -> str:
+        """Return the answers as tables and small drawings, for a notebook."""
+        from spacegrey.simulation.shown import run_html
+
+        return run_html(self.record, self.trace)
 
 
 def record(run: Run) -> dict[str, Any]:
@@ -151,7 +195,7 @@ def load(path: Path) -> SavedRun:
         text = (table.schema.metadata or {})[_KEY]
         kept = cast("dict[str, Any]", json.loads(text))
         columns = {name: np.asarray(table[name].to_numpy()) for name in COLUMNS}
-    except (pa.ArrowException, OSError, KeyError, ValueError):
+    except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError):
         raise InputError(f"{path}: not a saved run (empty, cut short, or another kind of file)") from None
     if kept.get("format") != FORMAT:
         raise InputError(f"{path}: saved in format {kept.get('format')!r}; this version reads format {FORMAT}")

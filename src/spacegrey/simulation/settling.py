@@ -62,6 +62,12 @@ class Forecast:
     rounds: int
     settled: dict[str, Settled]
 
+    def _repr_html_(self) -> str:
+        """Return where each quantity settles and when, for a notebook."""
+        from spacegrey.simulation.shown import forecast_html
+
+        return forecast_html(self)
+
     @property
     def after_s(self) -> float | None:
         """Time after which the temperatures of both chips have settled; None: one of them has not. [s]"""

@@ -122,7 +122,18 @@ def read_sweep(path: Path) -> Question:
     InputError
         It is missing or does not hold; the line says where.
     """
-    document = read_toml(path)
+    return question_of(read_toml(path))
+
+
+def question_of(document: Document) -> Question:
+    """Return what a sweep's file asks.
+
+    Raises
+    ------
+    InputError
+        It does not hold; the line says where.
+    """
+    path = document.path
     file = read_settings(SweepFile, document.data, document, [])
     axes = tuple(_axis(keys, table, file.sampling, document) for keys, table in _flat(file.vary, ()))
     _check_axes(axes, file, document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -76,6 +76,10 @@ class Trace:
             for name in self.columns
         ]
         return pa.table([pa.array(values) for values in self.columns.values()], schema=pa.schema(fields))
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the trace as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return cast("Any", self.to_arrow()).__arrow_c_stream__(requested_schema)
 
 
 def from_rows(rows: NDArray[np.float64], ambient_c: float) -> Trace:

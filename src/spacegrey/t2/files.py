@@ -6,13 +6,58 @@ Every change goes through the few calls of `Files`, so that tests can cut the po
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from spacegrey.errors import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _BESIDE = ".new"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a small JSON file holds.
+
+    Raises
+    ------
+    OSError
+        It is missing, or cannot be read.
+    ValueError
+        It is not JSON, nested too deeply, or something else than an object.
+    """
+    try:
+        found: object = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - of the same kind as the others
+    return cast("dict[str, Any]", found)
+
+
+def checked(content: dict[str, Any], path: Path, *versions: int) -> None:
+    """See that a file is of a version that is read here.
+
+    Raises
+    ------
+    Refusal
+        It is of another one, or says none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> checked({"format": 3}, Path("keys.json"), 1, 2)
+    Traceback (most recent call last):
+    spacegrey.errors.Refusal: keys.json has format 3; this version of Spacegrey reads 1 and 2
+    """
+    found = content.get("format")
+    if type(found) is not int:
+        raise Refusal(f"{path} is damaged: it does not say its format")
+    if found not in versions:
+        known = " and ".join(map(str, versions))
+        raise Refusal(f"{path} has format {found}; this version of Spacegrey reads {known}")
 
 
 class Files(Protocol):

@@ -1,18 +1,25 @@
 """The system management controller's keys: four signs, a type, some bytes; shown from what the machine measures.
 
 What is measured comes as a table of numbers, so that this room knows nothing of the simulation.
+
+References
+----------
+acidanthera, VirtualSMC: the key dump of an iMac Pro (virtualsmc-imacpro1-1). acidanthera, EfiPkg, AppleSmc.h: status
+codes and attributes (smc-status-codes).
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
 import struct
-from typing import TYPE_CHECKING, Literal
+from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from spacegrey.errors import InputError, Refusal, unknown
+from spacegrey.errors import InputError, Refusal
 from spacegrey.sourced import CATALOG, Spec, read_spec, read_toml
 
 if TYPE_CHECKING:
@@ -24,11 +31,45 @@ MISSING_CORE_C = -127.0
 WRITABLE = 0x40
 """Bit of a key's attributes (VirtualSMC, AppleSmc.h: SMC_KEY_ATTRIBUTE_WRITE)."""
 
+_WHOLE = {"ui8 ": 1, "ui16": 2, "ui32": 4, "ui64": 8, "si8 ": 1, "si16": 2, "flag": 1}
+
+
+class Status(IntEnum):
+    """What the controller answers besides bytes."""
+
+    SUCCESS = 0x00
+    NOT_FOUND = 0x84
+    NOT_WRITABLE = 0x86
+    SIZE_MISMATCH = 0x87
+    INDEX_RANGE = 0xB8
+
+
+class SmcRefused(Refusal):
+    """The controller answers with a status and no bytes.
+
+    Attributes
+    ----------
+    status : Status
+        Which.
+    """
+
+    def __init__(self, status: Status, text: str) -> None:
+        super().__init__(f"{text} [SMC status {status:#04x}]")
+        self.status = status
+
+    @classmethod
+    def told(cls, status: Status, text: str) -> SmcRefused:
+        """Return a refusal of which another process said the whole text."""
+        found = cls.__new__(cls)
+        Refusal.__init__(found, text)
+        found.status = status
+        return found
+
 
 class Key(Spec):
     """One key."""
 
-    type: Literal["sp78", "flt ", "ui8 ", "ui32"] = Field(description="how its bytes are read")
+    type: str = Field(pattern="^(flt |ch8\\*|flag|(ui|si)(8 |16|32|64)|[fs]p[0-9a-f]{2})$", description="of its bytes")
     length: int = Field(ge=1, le=32, description="how many they are")
     attributes: int = Field(ge=0, le=255, description="as the real controller has them; 0x40: can be written")
     meaning: str = Field(description="what it shows")
@@ -36,30 +77,89 @@ class Key(Spec):
     core: int | None = Field(default=None, ge=0, description="the core whose quantity it is")
 
 
+class Group(Spec):
+    """Keys that show one quantity in one way."""
+
+    keys: dict[str, str] = Field(min_length=1, description="each key's name, and what it shows")
+    reads: str = Field(description="the measured quantity")
+    type: str = Field(description="how the bytes are read")
+    attributes: int = Field(ge=0, le=255, description="as the real controller has them")
+    length: int | None = Field(default=None, description="of text, which has no length of its own")
+    of_cores: bool = Field(default=False, description="the third sign of a key's name is the number of a core")
+
+
+def size(kind: str) -> int:
+    """Return how many bytes a type of number has.
+
+    Examples
+    --------
+    >>> size("flt "), size("ui64"), size("sp78"), size("flag")
+    (4, 8, 2, 1)
+    """
+    return 4 if kind == "flt " else _WHOLE.get(kind, 2)
+
+
 @functools.cache
 def smc_keys() -> dict[str, Key]:
-    """Return the keys by name.
+    """Return the keys by name, in the order in which the controller counts them: that of their bytes.
 
     Examples
     --------
     >>> smc_keys()["TC0c"].type, smc_keys()["F0Tg"].attributes & WRITABLE > 0
     ('sp78', True)
+    >>> list(smc_keys())[0]
+    '#KEY'
     """
     document = read_toml(CATALOG / "t2" / "smc.toml")
-    return {name: read_spec(Key, table, document, [name]) for name, table in document.data.items()}
+    found: dict[str, Key] = {}
+    for number, table in enumerate(document.data["group"]):
+        group = read_spec(Group, table, document, ["group", number])
+        for name, meaning in group.keys.items():
+            found[name] = Key(
+                type=group.type,
+                length=group.length or size(group.type),
+                attributes=group.attributes,
+                meaning=meaning,
+                reads=group.reads,
+                core=int(name[2]) if group.of_cores else None,
+                source=group.source,
+                assumed=group.assumed,
+            )
+    return dict(sorted(found.items()))
 
 
 def smc_key(name: str) -> Key:
-    """Return a key.
+    """Return what the controller says of a key: its type, length and attributes.
 
     Raises
     ------
-    InputError
-        There is none of this name.
+    SmcRefused
+        There is none of this name here, as the real one says it of a name that it does not know.
     """
     if name not in smc_keys():
-        raise unknown("SMC key", name, smc_keys())
+        near = difflib.get_close_matches(name, smc_keys(), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else "; 't2 smc' lists those that there are"
+        raise SmcRefused(Status.NOT_FOUND, f"no SMC key {name!r} here{hint}")
     return smc_keys()[name]
+
+
+def key_at(index: int) -> str:
+    """Return the name of the key with a number, from 0.
+
+    Raises
+    ------
+    SmcRefused
+        There are not so many.
+
+    Examples
+    --------
+    >>> key_at(0)
+    '#KEY'
+    """
+    names = list(smc_keys())
+    if not 0 <= index < len(names):
+        raise SmcRefused(Status.INDEX_RANGE, f"no SMC key number {index}: they go from 0 to {len(names) - 1}")
+    return names[index]
 
 
 def encode(kind: str, value: float) -> bytes:
@@ -68,8 +168,9 @@ def encode(kind: str, value: float) -> bytes:
     Parameters
     ----------
     kind : str
-        ``sp78``: signed, 8 bits behind the point, big-endian; ``flt ``: IEEE 754 single, little-endian; ``ui8 ``,
-        ``ui32``: unsigned, big-endian.
+        ``flt ``: IEEE 754 single, little-endian. All others big-endian: ``ui8 ``, ``ui16``, ``ui32``, ``ui64`` and
+        ``flag`` unsigned, ``si8 `` and ``si16`` signed; ``fpXY`` unsigned and ``spXY`` signed with X bits before the
+        point and Y behind it, in hexadecimal (``sp78``, ``fpe2``, ``spa5``).
     value : float
         Held at the ends of the type's range.
 
@@ -77,13 +178,16 @@ def encode(kind: str, value: float) -> bytes:
     --------
     >>> encode("sp78", 34.0).hex(), encode("sp78", -127.0).hex(), encode("flt ", 1100.0).hex()
     ('2200', '8100', '00808944')
+    >>> encode("spa5", 120.0).hex(), encode("fpe2", 2500.0).hex()
+    ('0f00', '2710')
     """
     if kind == "flt ":
         return struct.pack("<f", value)
-    if kind == "sp78":
-        return struct.pack(">h", max(-32768, min(32767, round(value * 256.0))))
-    length = {"ui8 ": 1, "ui32": 4}[kind]
-    return max(0, min((1 << 8 * length) - 1, round(value))).to_bytes(length, "big")
+    signed = kind[0] == "s"
+    length = size(kind)
+    scaled = round(value * 2.0 ** _behind_point(kind))
+    least, most = (-(1 << 8 * length - 1), (1 << 8 * length - 1) - 1) if signed else (0, (1 << 8 * length) - 1)
+    return max(least, min(most, scaled)).to_bytes(length, "big", signed=signed)
 
 
 def decode(kind: str, raw: bytes) -> float:
@@ -96,58 +200,82 @@ def decode(kind: str, raw: bytes) -> float:
     """
     if kind == "flt ":
         return float(struct.unpack("<f", raw)[0])
-    return struct.unpack(">h", raw)[0] / 256.0 if kind == "sp78" else float(int.from_bytes(raw, "big"))
+    return int.from_bytes(raw, "big", signed=kind[0] == "s") / 2.0 ** _behind_point(kind)
 
 
-def read(name: str, measured: Mapping[str, float]) -> bytes:
+def _behind_point(kind: str) -> int:
+    return 0 if kind in _WHOLE else int(kind[3], 16)
+
+
+def read(name: str, measured: Mapping[str, float | str | int]) -> bytes:
     """Return the bytes of a key.
 
     Parameters
     ----------
     name : str
         The key.
-    measured : mapping of str to float
+    measured : mapping of str to number or text
         Quantity to value; ``cores`` says how many there are.
 
     Raises
     ------
-    InputError
+    SmcRefused
         There is no such key.
 
     Examples
     --------
-    >>> read("TC9c", {"cpu_temp_c": 60.0, "cores": 8}).hex()
+    >>> read("TC9c", {"cpu_junction_c": 60.0, "cores": 8}).hex()
     '8100'
     """
     key = smc_key(name)
-    if key.core is not None and key.core >= measured["cores"]:
+    if key.core is not None and key.core >= int(measured["cores"]):
         return encode(key.type, MISSING_CORE_C)
     if key.reads == "key_count":
         return encode(key.type, len(smc_keys()))
-    return encode(key.type, measured[key.reads])
+    value = measured[key.reads]
+    if isinstance(value, str):
+        return value.encode("ascii").ljust(key.length, b"\0")[: key.length]
+    if isinstance(value, int):
+        return value.to_bytes(key.length, "big")  # a number of 64 bits is more than a float holds
+    return encode(key.type, value)
 
 
-def checked_write(name: str, value: float, measured: Mapping[str, float]) -> float:
+def shown(name: str, raw: bytes) -> float | int | str:
+    r"""Return what a key's bytes say: text, a whole number where the type has no point, else a number.
+
+    Examples
+    --------
+    >>> shown("RPlt", b"j137\0\0\0\0"), shown("FNum", b"\x02")
+    ('j137', 2)
+    """
+    key = smc_key(name)
+    if key.type == "ch8*":
+        return raw.rstrip(b"\0").decode("ascii", "replace")
+    whole = key.type in _WHOLE
+    return int.from_bytes(raw, "big", signed=key.type[0] == "s") if whole else decode(key.type, raw)
+
+
+def checked_write(name: str, value: float, measured: Mapping[str, float | str | int]) -> float:
     """Return what the controller takes of a value that is written to a key.
 
     Raises
     ------
     InputError
-        There is no such key, or the value cannot be.
-    Refusal
-        The key is for reading only.
+        The value cannot be.
+    SmcRefused
+        There is no such key, or it is for reading only.
     """
     key = smc_key(name)
     if not key.attributes & WRITABLE:
-        writable = ", ".join(sorted(one for one, spec in smc_keys().items() if spec.attributes & WRITABLE))
-        raise Refusal(f"{name} is for reading only; these can be written: {writable}")
+        writable = ", ".join(one for one, spec in smc_keys().items() if spec.attributes & WRITABLE)
+        raise SmcRefused(Status.NOT_WRITABLE, f"{name} is for reading only; these can be written: {writable}")
     if not math.isfinite(value):
         raise InputError(f"{name}: {value} is no number")
     if key.reads == "fan_held":
         if value not in {0.0, 1.0}:
             raise InputError(f"{name}: {value:g}; choose from: 0 (automatic), 1 (held)")
         return value
-    low, high = measured["fan_minimum_rpm"], measured["fan_maximum_rpm"]
+    low, high = float(measured["fan_minimum_rpm"]), float(measured["fan_maximum_rpm"])
     if not low <= value <= high:
         raise InputError(f"{name}: {value:g} rpm; the fan turns at {low:g} to {high:g}")
     return value

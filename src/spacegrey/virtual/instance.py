@@ -12,7 +12,8 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +50,7 @@ class InstanceFile(Spec):
     ecid: str = Field(pattern="^0x[0-9A-F]{16}$", description="the chip's number")
     attempts: str = Field(description="its table of attempts")
     made_by: str = Field(description="version of Spacegrey")
+    integrity: bool = Field(default=False, description="a tag beside every page of the disk")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,16 @@ class Instance:
         """
         if is_on(self.chip):
             raise Refusal(f"{self.folder}: the machine is on; switch it off with 'spacegrey t2 lock DIR'")
-        return switch_on(self.chip, self.disk, self.file.ecid, **how)
+        return switch_on(self.chip, self.disk, self.file.ecid, model=self._model(), **how)
+
+    def _model(self) -> str:
+        """Return the identifier of the machine, without reading the catalog for one that stands there."""
+        named = self.file.selector.partition("+")[0].partition(":")[0].strip()
+        if named.isascii() and named.replace("-", "").isalnum():
+            return named
+        from spacegrey.machine.assembly import machine
+
+        return machine(self.file.selector).id
 
     @contextmanager
     def powered(self, **how: Any) -> Generator[EnclaveClient]:  # noqa: ANN401 - as the process takes it
@@ -109,6 +120,9 @@ def open_instance(folder: Path) -> Instance:
     if not path.is_file():
         raise InputError(f"{folder}: no machine here ({FILE} is missing); make one with 'spacegrey new'")
     document = read_toml(path)
+    version = document.data.get("format")
+    if type(version) is int and version != FORMAT:
+        raise InputError(f"{path} has format {version}; this version of Spacegrey reads {FORMAT}")
     return Instance(folder.absolute(), read_settings(InstanceFile, document.data, document, []))
 
 
@@ -119,6 +133,7 @@ def create(
     protection: Protection = Protection.FILE,
     passphrase: bytes | bytearray = b"",
     attempts: str = "2022",
+    integrity: bool = False,
 ) -> Instance:
     """Make a machine: its chip, its keys and its empty encrypted disk. FileVault is off and no password is set.
 
@@ -134,6 +149,8 @@ def create(
         For a UID that is kept under a passphrase.
     attempts : str
         The table of attempts.
+    integrity : bool
+        Keep a tag beside every page of the disk, so that changes are noticed; a restore keeps to it.
 
     Returns
     -------
@@ -155,19 +172,27 @@ def create(
         raise InputError(f"{folder}: there is something already; name a new folder")
     ecid = f"0x{secrets.randbits(52):016X}"
     file = InstanceFile(
-        format=FORMAT, selector=built.selector, ecid=ecid, attempts=attempts, made_by=spacegrey.__version__
+        format=FORMAT,
+        selector=built.selector,
+        ecid=ecid,
+        attempts=attempts,
+        made_by=spacegrey.__version__,
+        integrity=integrity,
     )
     try:
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
     made = Instance(beside, file)
+    loading = threading.Thread(target=_load, daemon=True)
+    loading.start()  # while the enclave's process starts
     try:
         for part in (made.chip, made.disk):
             part.mkdir(mode=0o700)
         how = {"protection": str(protection), "name": ecid, "attempts": attempts}
         client = made.switch_on(make=how, passphrase=bytes(passphrase) or None)
         try:
+            loading.join()
             _format(made, client, capacity)
         finally:
             client.switch_off()
@@ -182,6 +207,14 @@ def create(
     return Instance(folder, file)
 
 
+def _load() -> None:
+    """Load the compiled code that making a disk needs."""
+    with suppress(InputError, OSError):  # who calls it is told
+        from spacegrey.t2.enclave import wire
+
+        wire.load()
+
+
 def _capacity(identifier: str, storage_tb: float) -> int:
     described = read_toml(CATALOG / "t2" / "flash.toml").data
     if identifier not in described:
@@ -193,7 +226,7 @@ def _format(made: Instance, client: EnclaveClient, capacity: int) -> None:
     from spacegrey.t2.storage.folder import create_store, paired
 
     client.ask("add-volume", volume=VOLUME)
-    create_store(made.disk, client.engine(VOLUME), capacity)
+    create_store(made.disk, client.engine(VOLUME), capacity, integrity=made.file.integrity)
     client.ask("bind", name=PAIR, digest=paired(made.disk)[0])
 
 
@@ -236,44 +269,26 @@ def open_disk(instance: Instance, client: EnclaveClient, *, read_only: bool = Fa
     state = client.ask("status")
     if not state["unlocked"] and not state["filevault"]:
         client.ask("unlock")
-    if MachineFlash(instance, client).pair() != client.bound(PAIR):
-        raise Refusal("these modules are not the ones that this machine's T2 was set up with: they need a restore")
+    check_modules(instance, client)
     return open_store(instance.disk, client.engine(VOLUME), read_only=read_only)
 
 
-class MachineFlash:
-    """A machine's modules, as its boot chain asks for them.
+def check_modules(instance: Instance, client: EnclaveClient) -> str:
+    """Return which pair of modules is there, once it is the one that the enclave knows.
 
-    Parameters
-    ----------
-    instance : Instance
-        The machine.
-    client : EnclaveClient
-        Its enclave, which is on.
-    passphrase : bytes-like
-        Of a chip that is switched on with one.
+    Raises
+    ------
+    Refusal
+        One is missing, strange, damaged or in the wrong slot, or the T2 was set up with others.
     """
+    from spacegrey.t2.storage.folder import open_modules
 
-    def __init__(self, instance: Instance, client: EnclaveClient, passphrase: bytes | bytearray = b"") -> None:
-        self._instance, self._client, self._passphrase = instance, client, passphrase
-
-    def pair(self) -> str:
-        """Return which pair of modules is there.
-
-        Raises
-        ------
-        Refusal
-            One is missing, strange, damaged or in the wrong slot.
-        """
-        from spacegrey.t2.storage.folder import open_modules
-
-        modules, label = open_modules(self._instance.disk, read_only=True)
-        for module in modules:
-            module.close()
-        return label.pair
-
-    def erase(self) -> str:
-        """Destroy every key of the disk, set it up anew, return which pair it is; the enclave is off then."""
-        self._client.switch_off()
-        restore(self._instance, self._passphrase)
-        return self.pair()
+    try:
+        modules, label = open_modules(instance.disk, read_only=True)
+    except InputError as error:
+        raise Refusal(str(error)) from None
+    for module in modules:
+        module.close()
+    if label.pair != client.bound(PAIR):
+        raise Refusal("these modules are not the ones that this machine's T2 was set up with: they need a restore")
+    return label.pair

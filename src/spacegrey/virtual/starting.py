@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,13 @@ from spacegrey.errors import InputError, Refusal
 from spacegrey.machine.assembly import machine as built_machine
 from spacegrey.t2.boot.chips import chip_sheet
 from spacegrey.t2.boot.factory import open_machine, provision
+from spacegrey.t2.boot.state import NAME
 from spacegrey.t2.boot.volumes import LOADER, System, Volume
+from spacegrey.t2.enclave.rom import BOUND, FOLDER
 from spacegrey.t2.files import HostFiles
 from spacegrey.t2.signer.client import SigningService
 from spacegrey.t2.signer.local import LocalService
-from spacegrey.t2.storage.folder import open_modules
-from spacegrey.virtual.instance import PAIR, restore
+from spacegrey.virtual.instance import check_modules, restore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,11 +39,13 @@ _WINDOWS = "bootmgfw.efi"
 
 def boot_folder(instance: Instance) -> Path:
     """Return where a machine keeps what starts it."""
-    return instance.chip / "boot"
+    return instance.chip / FOLDER
 
 
 class Enclave:
     """The enclave, as the boot chain needs it: it keeps digests, and knows administrators.
+
+    A file whose digest it does not know is an old one: whoever provisions a machine binds before he reads.
 
     Parameters
     ----------
@@ -54,16 +58,15 @@ class Enclave:
 
     def bind(self, name: str, digest: str) -> None:
         """Keep a digest, durably."""
-        self.client.ask("bind", name=f"boot {name}", digest=digest)
+        self.client.bind(BOUND + name, digest)
 
-    def bound(self, name: str) -> str | None:
-        """Return the digest that was kept last."""
-        found = self.client.ask("bound", name=f"boot {name}")
-        return None if found is None else str(found)
+    def bound(self, name: str) -> str:
+        """Return the digest that was kept last; an empty one, which fits no file, where there is none."""
+        return self.client.bound(BOUND + name) or ""
 
     def authenticate(self, password: bytes | bytearray, user: str | None = None) -> str:
-        """Return the user whose password this is; raises `Refusal`."""
-        return str(self.client.ask("authenticate", password=bytes(password), user=user, place="recovery"))
+        """Return the administrator whose password this is; raises `Refusal`."""
+        return str(self.client.ask("authenticate", password=bytes(password), user=user, place="recovery", admin=True))
 
 
 class Modules:
@@ -74,15 +77,7 @@ class Modules:
 
     def pair(self) -> str:
         """Return which pair of modules is there; raises `Refusal` where one is missing or strange."""
-        try:
-            modules, label = open_modules(self._instance.disk, read_only=True)
-        except InputError as error:
-            raise Refusal(str(error)) from None
-        for module in modules:
-            module.close()
-        if label.pair != self._enclave.client.ask("bound", name=PAIR):
-            raise Refusal("these modules are not the ones that this machine's T2 was set up with: they need a restore")
-        return label.pair
+        return check_modules(self._instance, self._enclave.client)
 
     def erase(self) -> str:
         """Destroy every key, set the modules up anew, return which pair they are."""
@@ -157,7 +152,7 @@ def make(instance: Instance, client: EnclaveClient, signer: Path, firmware: str,
     service, enclave = LocalService(signer), Enclave(client)
     sheet = chip_sheet(built_machine(instance.file.selector).id)
     names = service.files(system)
-    beside = folder.with_name(".boot")
+    beside, before = folder.with_name(".boot"), enclave.bound(NAME)
     shutil.rmtree(beside, ignore_errors=True)
     try:
         provision(
@@ -173,9 +168,25 @@ def make(instance: Instance, client: EnclaveClient, signer: Path, firmware: str,
             names,
         )
         beside.rename(folder)
+    except BaseException:
+        with suppress(Refusal):
+            enclave.bind(NAME, before)  # there is no firmware: as it was
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return open_boot(instance, client)[0]
+
+
+def check_idle(enclave: Enclave) -> None:
+    """Raise `Refusal` where the disk is in use: a start takes it away from who uses it."""
+    if enclave.client.ask("status")["connections"]:
+        raise Refusal("the disk is in use; end 'disk serve' first")
+
+
+def settle(client: EnclaveClient) -> None:
+    """Have the enclave start anew where what the boot chain did asks for it: DFU mode, bad or new firmware."""
+    with suppress(Refusal):  # it was switched off: the next start sees for itself
+        client.ask("start")
 
 
 def external_volume(folder: Path, form: str) -> Volume:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey import fits
 from spacegrey.errors import InputError, unknown
 from spacegrey.sourced import CATALOG, Document, Table, read_spec, read_toml
 from spacegrey.workload.spec import Phase, Size, WorkloadSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from matplotlib.figure import Figure
 
 MAX_PHASES = 100_000
 _VARIATIONS = ("repeat", "size", "threads")
@@ -28,34 +32,76 @@ class Workload:
     spec: WorkloadSpec
     phases: tuple[Phase, ...]
 
+    def __repr__(self) -> str:
+        count = len(self.phases)
+        return f"Workload({self.id!r}, {count} phase{'s' if count > 1 else ''})"
+
     @property
     def name(self) -> str:
         """What tables print."""
         return self.spec.name
 
+    @classmethod
+    def of(cls, named: object, *, name: str = "phases of a dataframe") -> Workload:
+        """Return a workload of the library, of a file, or of a dataframe with a row for each phase.
+
+        Parameters
+        ----------
+        named : str, Path, dataframe or Workload
+            A name of the library, also with a variation (``"hash-scaling:threads=18"``); the path of a TOML file; or
+            any dataframe whose columns are keys of a phase: ``name``, ``processor.integer_gop``, ``storage.read_gb``,
+            ``pace.seconds`` and so on. An empty cell leaves the key out.
+        name : str
+            What a workload of a dataframe is called.
+
+        Raises
+        ------
+        InputError
+            Unknown, unreadable, or it does not hold.
+
+        Examples
+        --------
+        >>> table = {"name": ["read", "work"], "storage.read_gb": [12.0, None], "processor.float_gop": [None, 900.0]}
+        >>> [phase.storage.read_gb for phase in Workload.of(table).phases]
+        [12.0, 0.0]
+        """
+        if isinstance(named, Workload):
+            return named
+        if isinstance(named, str | Path):
+            return workload(str(named))
+        from spacegrey.workload.frames import of_frame
+
+        return of_frame(named, name)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the phases as an Arrow table, a row each, with the columns that `of` reads."""
+        from spacegrey.workload.frames import as_frame
+
+        return as_frame(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the phases as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return cast("Any", self.to_arrow()).__arrow_c_stream__(requested_schema)
+
+    def plot(self) -> Figure:
+        """Return what each phase asks for, a panel for each kind of amount.
+
+        Raises
+        ------
+        Refusal
+            No phase asks for an amount.
+        InputError
+            Matplotlib is not installed.
+        """
+        from spacegrey.workload.shown import draw_workload
+
+        return draw_workload(self)
+
     def _repr_html_(self) -> str:
         """Return its phases and what they ask for as a table, for a notebook."""
-        from html import escape
+        from spacegrey.workload.shown import workload_html
 
-        rows = "".join(
-            f"<tr><td>{escape(phase.name)}</td><td>{escape(_asked(phase))}</td></tr>" for phase in self.phases
-        )
-        repeat = f", {self.spec.repeat} times" if self.spec.repeat > 1 else ""
-        return (
-            f"<p><b>{escape(self.name)}</b>{repeat}: {escape(self.spec.stands_for)}</p>"
-            f"<table><tr><th>phase</th><th>asks for</th></tr>{rows}</table>"
-        )
-
-
-def _asked(phase: Phase) -> str:
-    """Return what a phase sets beside its name, in words."""
-    tables = phase.model_dump(mode="json", exclude_defaults=True, exclude={"name", "source", "assumed"})
-    words: list[str] = []
-    for part, value in tables.items():
-        inner = cast("Table", value) if isinstance(value, dict) else {}
-        inside = ", ".join(f"{key} {one}" for key, one in inner.items() if key not in {"source", "assumed"})
-        words.append(f"{part}: {inside}" if inside else f"{part} {value}")
-    return "; ".join(words)
+        return workload_html(self)
 
 
 def workload_ids() -> list[str]:
@@ -93,7 +139,22 @@ def workload(reference: str) -> Workload:
             raise unknown("workload", text, workload_ids())
         path = CATALOG / "workloads" / f"{text}.toml"
     document = read_toml(path)
-    data = _with_fits(document, path.stem)
+    found = from_document(document)
+    found = vary(found, variations, reference) if colon else found
+    if found.spec.repeat * len(found.phases) > MAX_PHASES:
+        raise InputError(f"{document.place(['workload', 'repeat'])}: more than {MAX_PHASES} phases in all")
+    return found
+
+
+def from_document(document: Document) -> Workload:
+    """Return the workload that a file holds, with fitted numbers filled in.
+
+    Raises
+    ------
+    InputError
+        It does not hold.
+    """
+    data = _with_fits(document, document.path.stem)
     strange = set(data) - {"workload", "phase"}
     if strange:
         raise unknown("key", min(strange), ["workload", "phase"], document.place([min(strange)]))
@@ -110,11 +171,7 @@ def workload(reference: str) -> Workload:
     for name in spec.score.phases if spec.score else []:
         if name not in names:
             raise unknown("phase", name, names, document.place(["workload", "score", "phases"]))
-    found = Workload(path.stem, spec, tuple(phases))
-    found = vary(found, variations, reference) if colon else found
-    if found.spec.repeat * len(phases) > MAX_PHASES:
-        raise InputError(f"{document.place(['workload', 'repeat'])}: more than {MAX_PHASES} phases in all")
-    return found
+    return Workload(document.path.stem, spec, tuple(phases))
 
 
 def vary(original: Workload, variations: str, place: str) -> Workload:

@@ -171,6 +171,27 @@ def test_an_external_disk_needs_the_policy_and_the_network_once(shell, one, sign
     assert shell.json("t2", "boot", one, "--disk", disk)["outcome"] == "macos"
 
 
+def test_windows_starts_once_boot_camp_let_it_in_and_only_under_microsofts_authority(shell, one):
+    """The loaders of these tests are signed under stand-ins, which the real machine's list does not hold."""
+    loaders = Path(__file__).parent / "windows"
+    assert shell.json("t2", "boot", one, "--windows", code=1)["code"] == "windows-authority-not-enabled"
+    shell("t2", "boot-camp", "on", one, code=1, **PASSWORD)
+    assert "[not-in-macos]" in shell.said
+    shell("t2", "passwd", one, **NEW)
+    shell("t2", "boot", one)
+    shell("t2", "boot-camp", "on", one, code=1, **WRONG)
+    assert "[wrong-credential]" in shell.said
+    assert shell.json("t2", "policy", one)["windows"] is False
+    found = shell.json("t2", "boot-camp", "on", one, "--loader", loaders / "third-party.efi", **PASSWORD)
+    assert found["windows"] is True
+    found = shell.json("t2", "boot", one, "--windows", code=1)
+    assert (found["code"], found["outcome"]) == ("uefi/windows-authority", "boot-recovery-assistant")
+    assert "'A stand-in for third-party'" in found["reason"]
+    shell("t2", "boot", one)
+    shell("t2", "boot-camp", "off", one, **PASSWORD)
+    assert shell.json("t2", "boot", one, "--windows", code=1)["code"] == "windows-authority-not-enabled"
+
+
 def test_a_signer_is_made_serves_and_signs_no_longer(tmp_path):
     shell, signer = Shell(tmp_path), tmp_path / "signer"
     found = shell.json("t2", "signer", "create", signer)
@@ -205,6 +226,10 @@ def test_a_signer_is_made_serves_and_signs_no_longer(tmp_path):
         (("boot", "one", "--disk", "nowhere"), "no such folder"),
         (("provision", "one", "--signer", "nowhere"), "the firmware is installed already"),
         (("firmware-password", "reset", "one"), "--file belongs to reset"),
+        (("boot", "one", "--windows", "--disk", "two"), "choose one"),
+        (("boot-camp", "off", "one", "--loader", "x"), "--loader belongs to on"),
+        (("boot-camp", "on", "one", "--loader", "nowhere"), "nowhere: no such file"),
+        (("boot-camp", "maybe", "one"), "on"),
         (("signer", "reset-file", "one", "--request", "x", "--out", "y"), "not what"),
     ],
 )

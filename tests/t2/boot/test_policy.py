@@ -7,6 +7,7 @@ import pytest
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.boot.boot_keys import Locked, boot_key, boot_keys
 from spacegrey.t2.boot.chain import Start, boot
+from spacegrey.t2.boot.firmware import slot_file
 from spacegrey.t2.boot.firmware_password import FirmwarePasswordWrong, Mode
 from spacegrey.t2.boot.policy import Denied, PolicyRefused, SecureBoot, Session, Source, Where
 from spacegrey.t2.boot.results import Outcome
@@ -83,6 +84,15 @@ def test_each_precondition_has_its_code(world, administrator, session, code):
 
 def test_a_wrong_password_changes_nothing(in_recovery, administrator):
     assert denied(in_recovery.machine, administrator, b"wrong") is Denied.WRONG_CREDENTIAL
+
+
+def test_while_the_enclave_is_off_nobody_changes_a_policy(world, administrator):
+    """SepOS is bad: recoveryOS starts from the internal disk, and nobody can be authenticated."""
+    state = world.machine.state.load()
+    world.machine.files.remove(slot_file(state.slot, "sepi"))
+    result = boot(world.machine)
+    assert (result.outcome, result.code) == (Outcome.RECOVERY, "enclave-disabled")
+    assert denied(world.machine, administrator) is Denied.WRONG_CREDENTIAL
 
 
 def test_no_security_does_not_allow_external_disks(in_recovery, external, administrator):

@@ -6,6 +6,7 @@ import pytest
 
 from spacegrey.t2.enclave.anchor import Anchor
 from spacegrey.t2.enclave.enclave import Enclave
+from spacegrey.t2.enclave.kept import manufacture
 from spacegrey.t2.enclave.keys import Mode, Uid
 from spacegrey.t2.enclave.locker import LOCKER_BYTES, Locker
 from spacegrey.t2.storage.modules import ModuleFile
@@ -54,7 +55,7 @@ class Chip:
         self.disk.mkdir(parents=True)
         device = ModuleFile(self.locker_file, size=LOCKER_BYTES)
         locker = Locker(self.wrap(device), Uid(self.uid), self.anchor.advance)
-        Enclave.manufacture(Uid(self.uid), locker, self.disk, self.profile)
+        manufacture(Uid(self.uid), locker, self.disk, self.profile)
         locker.close()
         return self
 

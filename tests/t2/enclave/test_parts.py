@@ -136,6 +136,42 @@ def test_stuck_random_numbers_are_noticed(draw):
     assert selftest.random_numbers(draw) is False
 
 
+def test_the_generator_is_sp_800_90a_s(monkeypatch):
+    """NIST CAVP drbgtestvectors, no reseed, CTR_DRBG.rsp, AES-256 no df, COUNT = 1."""
+    from spacegrey.t2.enclave.drbg import MOST_BYTES, CtrDrbg
+
+    seed = "3b6fb634d35bb386927374f991c1cbc9fafba3a43c432dc411b7b2fa96cfcce8d305e135ff9bc460dbc7ba3990bf8060"
+    generator = CtrDrbg(bytes.fromhex(seed))
+    generator.generate(64)
+    assert generator.generate(64).hex() == (
+        "083a836fe1cde053164555529409337dc4fec6844594fdf15083ba9d1001eb94"
+        "5c3b96a1bcee3990e1e51f85c80e9f4e04de34e57b640f6cae8ed68e99624712"
+    )
+    assert selftest.drbg_256() is True
+    for wrong in (b"", bytes(47)):
+        with pytest.raises(ValueError, match="48 bytes"):
+            CtrDrbg(wrong)
+    with pytest.raises(ValueError, match="at most 65536"):
+        generator.generate(MOST_BYTES + 1)
+    monkeypatch.setattr(CtrDrbg, "_update", lambda _self, _given: None)
+    assert selftest.drbg_256() is False
+
+
+def test_every_draw_asks_the_system_anew(monkeypatch):
+    from spacegrey.t2.enclave import drbg
+
+    first = drbg.draw(32)
+    state = drbg._chip[0]._key, drbg._chip[0]._counter  # noqa: SLF001 - as a fork copies it
+    second = drbg.draw(32)
+    drbg._chip[0]._key, drbg._chip[0]._counter = state  # noqa: SLF001
+    assert len({first, second, drbg.draw(32)}) == 3
+    monkeypatch.setattr(drbg.os, "urandom", bytes)
+    drbg._chip[0]._key, drbg._chip[0]._counter = state  # noqa: SLF001
+    third = drbg.draw(32)
+    drbg._chip[0]._key, drbg._chip[0]._counter = state  # noqa: SLF001
+    assert drbg.draw(32) == third
+
+
 def test_a_broken_primitive_is_noticed(monkeypatch):
     def broken(algorithm, mode):
         return Cipher(AES(bytes([algorithm.key[0] ^ 1]) + algorithm.key[1:]), mode)

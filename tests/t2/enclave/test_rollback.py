@@ -7,8 +7,10 @@ import pytest
 
 from spacegrey.errors import Refusal
 from spacegrey.t2.enclave.enclave import Enclave
+from spacegrey.t2.enclave.kept import manufacture
 from spacegrey.t2.enclave.keys import Mode, Uid
 from spacegrey.t2.enclave.locker import LOCKER_BYTES, Locker
+from spacegrey.t2.enclave.process import _load_or_erase
 from spacegrey.t2.storage.crashes import crash_states
 from spacegrey.t2.storage.layers import Event, Recorder
 from spacegrey.t2.storage.modules import ModuleFile
@@ -23,13 +25,13 @@ def _history(chip):
         snapshots.append((says, chip.files()))
         chip.start()
 
-    chip.on.bind("policy", "full")
+    chip.on.kept.bind("policy", "full")
     keep("no password")
     chip.on.set_password(None, b"first")
     chip.on.set_filevault(on=True, password=b"first")
     keep("first password")
     chip.on.set_password(b"first", b"second")
-    chip.on.bind("policy", "none")
+    chip.on.kept.bind("policy", "none")
     keep("second password")
     chip.on.lock()
     for _ in range(3):
@@ -54,9 +56,26 @@ def _mixtures(snapshots, now):
             yield locker == len(lockers) - 1, put
 
 
+def _erase(chip):
+    chip.start().obliterate()
+
+
+def _restore(chip):
+    locker = Locker(ModuleFile(chip.locker_file), Uid(chip.uid), chip.anchor.advance)
+    _load_or_erase(locker, chip.anchor)
+    manufacture(Uid(chip.uid), locker, chip.disk, chip.profile, lambda name: name == "policy")
+    locker.close()
+
+
 @pytest.mark.claims("T2")
-def test_no_mixture_of_old_files_gives_attempts_an_old_key_or_an_old_policy(chip):
+@pytest.mark.parametrize("then", [None, _erase, _restore])
+def test_no_mixture_of_old_files_gives_attempts_an_old_key_or_an_old_policy(chip, then):
     snapshots, now = _history(chip)
+    if then:
+        snapshots.append(("before it was erased", now))
+        then(chip)
+        chip.cut()
+        now = chip.files()
     tried = opened = 0
     for todays_locker, files in _mixtures(snapshots, now):
         for path in chip.disk.glob("keybag-*.json"):
@@ -70,9 +89,10 @@ def test_no_mixture_of_old_files_gives_attempts_an_old_key_or_an_old_policy(chip
             continue
         opened += 1
         assert todays_locker, "an old locker was taken"
-        assert chip.on.status()["attempts"]["failed"] == 3
-        assert chip.on.bound("policy") == "none"
-        for password in (None, b"first"):
+        assert chip.on.status()["attempts"]["failed"] == (0 if then else 3)
+        assert chip.on.status()["volumes"] == ([] if then else ["data"])
+        assert chip.on.kept.bound("policy") == "none"
+        for password in (None, b"first", *([b"second"] if then else [])):
             with pytest.raises(Refusal):
                 chip.on.unlock(password)
         chip.cut()
@@ -109,6 +129,23 @@ def test_a_machine_from_elsewhere_must_be_adopted_and_an_old_one_cannot(chip):
     chip.start(adopt=True)
     chip.cut()
     chip.start()
+    chip.cut()
+    chip.put_back(old)
+    with pytest.raises(Refusal, match="put back"):
+        chip.start()
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_restore_where_nobody_knows_how_new_the_chip_is_kills_its_old_states_too(chip, damaged):
+    for number in range(5):
+        chip.on.kept.bind("policy", str(number))
+    chip.cut()
+    old = chip.files()
+    chip.anchor.path.unlink()
+    if damaged:
+        chip.locker_file.write_bytes(bytes(LOCKER_BYTES))
+    _restore(chip)
+    assert chip.start().status()["volumes"] == []
     chip.cut()
     chip.put_back(old)
     with pytest.raises(Refusal, match="put back"):
@@ -212,6 +249,32 @@ def test_after_an_answered_erasure_no_state_opens(chip):
     assert seen == {"erased", "open"}
 
 
+def test_a_cut_in_a_restore_leaves_the_old_state_or_the_new_one_and_what_is_bound(chip):
+    chip.on.kept.bind("policy", "none")
+
+    def act(on, events):
+        manufacture(Uid(chip.uid), on.kept.locker, chip.disk, "2022", lambda name: name == "policy")
+        events.append(Event("mark", mark="restored"))
+
+    seen = set()
+    for answered, on in _states(chip, act):
+        assert on.kept.bound("policy") == "none"
+        whole = on.status()["volumes"] == ["data"]
+        assert not (whole and answered)
+        seen.add(whole)
+    assert seen == {True, False}
+
+
+def test_a_cut_in_a_restore_of_a_chip_that_was_just_made_leaves_one_that_starts(tmp_path, chip_in):
+    chip = chip_in(tmp_path / "new").make()
+    chip.start()
+
+    def act(on, _events):
+        manufacture(Uid(chip.uid), on.kept.locker, chip.disk, "2022")
+
+    assert sum(1 for _ in _states(chip, act)) > 3
+
+
 def test_the_old_slot_holds_nothing_after_a_change(chip):
     chip.on.set_password(None, b"right")
     chip.cut()
@@ -227,7 +290,7 @@ def test_a_locker_of_another_version_is_refused(chip):
         if raw[start]:
             raw[start + 8 : start + 12] = (2).to_bytes(4, "big")
     chip.locker_file.write_bytes(raw)
-    with pytest.raises(Refusal, match="format 2; this version reads format 1"):
+    with pytest.raises(Refusal, match="format 2; this version of Spacegrey reads 1"):
         chip.start()
 
 

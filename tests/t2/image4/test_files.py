@@ -170,3 +170,113 @@ def test_a_payload_cut_short_is_refused(at):
     assert at < len(whole)
     with pytest.raises(DerError):
         read_payload(whole[:at])
+
+
+def _many(count):
+    return [f"{number:04d}" for number in range(count)]
+
+
+def test_a_set_of_properties_and_a_manifest_have_bounds():
+    """Work is bounded before a signature has said that it is worth doing."""
+    most = encode_body(dict.fromkeys(_many(256), 1), {})
+    assert len(read_manifest(encode_manifest(most, b"", [])).properties) == 256
+    with pytest.raises(DerError, match="beyond 256"):
+        read_manifest(encode_manifest(encode_body(dict.fromkeys(_many(257), 1), {}), b"", []))
+    objects = encode_body({}, {name: {} for name in _many(512)})
+    assert len(read_manifest(encode_manifest(objects, b"", [])).objects) == 512
+    with pytest.raises(DerError, match="beyond 512"):
+        read_manifest(encode_manifest(encode_body({}, {name: {} for name in _many(513)}), b"", []))
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ((der.ia5("IM4N"), der.integer(0)), "magic is not IM4M"),
+        ((der.ia5("IM4M"), der.integer(1)), "version that is not 0"),
+        ((der.octets(b"IM4M"), der.integer(0)), "no the magic here"),
+    ],
+)
+def test_another_magic_or_version_is_no_manifest(parts, why):
+    rest = (encode_body({}, {}), der.octets(b""), der.sequence())
+    assert read_manifest(der.sequence(der.ia5("IM4M"), der.integer(0), *rest)).properties == {}
+    with pytest.raises(DerError, match=why):
+        read_manifest(der.sequence(*parts, *rest))
+
+
+@pytest.mark.parametrize("how", ["BER length", "BER integer", "BER truth", "indefinite"])
+def test_what_asn1crypto_takes_and_der_does_not_is_refused_here(how):
+    """A reader that is laxer sees another manifest in the same bytes: here there is one reading, or none."""
+    from asn1crypto import core
+
+    good = der.integer(5)
+    loose = {
+        "BER length": b"\x02\x81\x01\x05",
+        "BER integer": b"\x02\x02\x00\x05",
+        "BER truth": b"\x01\x01\x01",
+        "indefinite": b"\x24\x80\x04\x01\x05\x00\x00",
+    }[how]
+    kind = {"BER truth": core.Boolean, "indefinite": core.OctetString}.get(how, core.Integer)
+    assert kind.load(loose, strict=True).native in {5, True, b"\x05"}
+    body = der.set_of([der.named("MANB", der.set_of([der.named("MANP", der.set_of([der.named("BORD", good)]))]))])
+    assert read_manifest(encode_manifest(body, b"", [])).properties == {"BORD": 5}
+    changed = der.set_of([der.named("MANB", der.set_of([der.named("MANP", der.set_of([der.named("BORD", loose)]))]))])
+    with pytest.raises(DerError):
+        read_manifest(encode_manifest(changed, b"", []))
+
+
+def test_asn1crypto_reads_our_manifest_element_by_element(sign, chip):
+    """An independent reader finds the same properties, by the private tags that it knows nothing of."""
+    from asn1crypto import core, parser
+
+    def inside(raw):
+        at, found = 0, []
+        while at < len(raw):
+            kind, _, tag, header, content, trailer = parser.parse(raw[at:], strict=False)
+            found.append((kind, tag, content))
+            at += len(header) + len(content) + len(trailer)
+        return found
+
+    manifest = sign(b"image", "firmware", "ibot", BNCH=bytes(32))
+    parts = inside(inside(manifest)[0][2])
+    assert [content for _, tag, content in parts[:2]] == [b"IM4M", b"\0"]
+    manb = inside(inside(inside(parts[2][2])[0][2])[0][2])
+    assert manb[0][2] == b"MANB"
+    seen = {}
+    for kind, tag, content in inside(manb[1][2]):
+        assert kind == 3  # private
+        name, properties = inside(inside(content)[0][2])
+        assert tag == int.from_bytes(name[2], "big")
+        for own_kind, own_tag, own in inside(properties[2]):
+            own_name, value = inside(inside(own)[0][2])
+            assert (own_kind, own_tag) == (3, int.from_bytes(own_name[2], "big"))
+            seen[name[2].decode(), own_name[2].decode()] = value[1:]
+    ecid = core.Integer.load(der.encode(der.INTEGER, seen["MANP", "ECID"][1])).native
+    assert ecid == chip.ecid
+    assert seen["ibot", "DGST"][1] == hashlib.sha384(b"image").digest()
+    assert {key for name, key in seen if name == "MANP"} == {
+        "BORD", "CHIP", "SDOM", "CEPO", "CPRO", "CSEC", "ECID", "BNCH",
+    }  # fmt: skip
+
+
+def test_the_image_of_version_1_is_read_and_runs(authority, chip):
+    """A golden file: what the first release signed runs for ever on the chip that it was signed for."""
+    from pathlib import Path
+
+    from spacegrey.t2.image4.verify import Kind, verify
+
+    image = read_image((Path(__file__).parent / "ibot-1.img4").read_bytes())
+    nonce = nonce_hash(image.generator)
+    assert verify(image.manifest, image.payload, "ibot", chip, authority.root, Kind.FIRMWARE, nonce)
+    assert read_payload(image.payload).data == b"iBoot of bridge-1, a model\n"
+
+
+def test_the_leaves_constraints_are_under_apples_number(authority):
+    """OID 1.2.840.113635.100.6.1.15, as asn1crypto reads it; the ones above have none."""
+    own = "1.2.840.113635.100.6.1.15"
+    for raw, count in (
+        (authority.root, 0),
+        (authority.intermediate, 0),
+        *((one, 1) for one in authority.leaves.values()),
+    ):
+        extensions = other_x509.Certificate.load(raw)["tbs_certificate"]["extensions"]
+        assert sum(one["extn_id"].dotted == own for one in extensions) == count

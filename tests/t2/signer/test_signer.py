@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.image4.manifest import read_manifest
+from spacegrey.t2.image4.payload import nonce_hash, read_image
 from spacegrey.t2.image4.verify import Kind, verify
 from spacegrey.t2.signer.allowed import NAME, Allowed, Build, read_allowed, write_allowed
 from spacegrey.t2.signer.authority import Leaf, new_authority, open_authority, save_authority
@@ -99,6 +101,38 @@ def refusal(service, question):
 def test_what_is_not_on_the_list_is_refused_with_its_status(service, question, log, change, status):
     assert refusal(service, change(question)) == status
     assert log[0].startswith(f"refused, status {status}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"@ApImg4Ticket": False}, 126), ({"@ApImg4Ticket": 1}, 126), ({"ApECID": -1}, 126),
+        ({"ApChipID": 1 << 31}, 126), ({"ApBoardID": True}, 126), ({"ApProductionMode": 1}, 126),
+        ({"ApNonce": "x"}, 126),
+        ({"UniqueBuildID": "x"}, 126), ({"UniqueBuildID": b"\xff"}, 126), ({"iBoot": {"Digest": bytes(47)}}, 126),
+        ({"iBoot": bytes(48)}, 126), ({}, None),
+    ],
+)  # fmt: skip
+def test_a_question_that_is_wrong_in_one_thing_is_incomplete(question, changes, status):
+    asked = plistlib.dumps(plistlib.loads(encode_question(question)) | changes)
+    if status is None:
+        assert read_question(asked).build == "bridge-1"
+        return
+    with pytest.raises(SignerRefused) as refused:
+        read_question(asked)
+    assert refused.value.status == status
+
+
+def test_an_activation_needs_a_whole_nonce_and_a_machine_that_is_not_locked(signer, service, chip):
+    for nonce in (b"", bytes(31), bytes(33)):
+        with pytest.raises(SignerRefused, match="nonce is not of 32 bytes") as refused:
+            service.activation(chip, nonce)
+        assert refused.value.status == 126
+    assert service.activation(chip, NONCE)
+    write_allowed(replace(read_allowed(signer), locked=(chip.ecid,)), signer)
+    with pytest.raises(SignerRefused, match="locked to an account") as refused:
+        service.activation(chip, NONCE)
+    assert refused.value.status == 94
 
 
 def test_a_build_that_is_no_longer_signed_is_refused(service, question, signer):
@@ -263,11 +297,18 @@ def test_the_keys_of_root_and_intermediate_are_not_kept(authority, tmp_path):
 def test_an_authority_of_another_version_or_damaged_is_refused(signer):
     with pytest.raises(InputError, match="no signer here"):
         open_authority(signer / "nowhere")
+    (signer / "authority.json").write_text('{"format": 2}')
+    with pytest.raises(
+        Refusal, match=r"authority.json is of format 2, and this program knows 1: a newer one wrote it$"
+    ):
+        open_authority(signer)
+    for damaged in ("[]", '{"format": 0}', '{"format": true}', '{"format": 1, "more": 1}'):
+        (signer / "authority.json").write_text(damaged)
+        with pytest.raises(Refusal, match=r"authority\.json is damaged$"):
+            open_authority(signer)
+    (signer / "authority.json").write_text('{"format": 1}')
     (signer / "global.key").write_bytes(b"no key")
     with pytest.raises(Refusal, match="holds no key"):
-        open_authority(signer)
-    (signer / "authority.json").write_text('{"format": 2}')
-    with pytest.raises(Refusal, match="another version"):
         open_authority(signer)
 
 
@@ -292,15 +333,49 @@ def test_a_list_goes_around_and_a_name_never_changes_its_meaning(tmp_path, chip)
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", '{"format": 2, "builds": [], "machines": null, "locked": []}', '{"format": 1}',
+    ["", "[]", '{"format": 0, "builds": [], "machines": null, "locked": []}', '{"format": 1}',
+     '{"format": true, "builds": [], "machines": null, "locked": []}',
      '{"format": 1, "builds": [{}], "machines": null, "locked": []}',
      ('{"format": 1, "builds": [{"name": "a", "chip": 1, "board": 1, "objects": {"ibot": "xyz"}, "firmware": true, '
       '"signing": true}], "machines": null, "locked": []}')],
 )  # fmt: skip
-def test_a_list_of_another_version_or_damaged_signs_nothing(tmp_path, content):
+def test_a_list_that_is_damaged_signs_nothing(tmp_path, content):
     (tmp_path / NAME).write_text(content)
-    with pytest.raises(Refusal, match="another version or damaged"):
+    with pytest.raises(Refusal, match=r"is damaged$"):
         read_allowed(tmp_path)
+
+
+def test_a_list_of_a_newer_format_is_refused_in_one_line(tmp_path):
+    (tmp_path / NAME).write_text('{"format": 2, "builds": [], "machines": null, "locked": [], "new": 1}')
+    with pytest.raises(Refusal, match=r"^allowed.json is of format 2, and this program knows 1: a newer one wrote it$"):
+        read_allowed(tmp_path)
+
+
+FOLDER = Path(__file__).parent
+
+
+def test_the_question_the_answer_and_the_refusal_of_version_1_are_read(chip, authority):
+    """Golden files of what the first release sent: a newer machine or server speaks with an older one."""
+    asked = read_question((FOLDER / "question-1.plist").read_bytes())
+    assert replace(asked.chip, certificate_epoch=2) == chip
+    assert (asked.build, list(asked.digests)) == ("bridge-1", ["iBoot"])
+    ticket = read_answer((FOLDER / "answer-1.txt").read_bytes())
+    image = read_image((FOLDER.parent / "image4" / "ibot-1.img4").read_bytes())
+    assert ticket == image.manifest
+    assert asked.nonce == nonce_hash(image.generator)
+    assert asked.digests["iBoot"] == hashlib.sha384(image.payload).digest()
+    assert verify(ticket, image.payload, "ibot", chip, authority.root, Kind.FIRMWARE, asked.nonce)
+    with pytest.raises(SignerRefused, match="isn't eligible") as refused:
+        read_answer((FOLDER / "refusal-1.txt").read_bytes())
+    assert refused.value.status == 94
+
+
+def test_what_is_sent_today_is_what_version_1_sent(question, chip):
+    """Key by key: a question of today has the keys and types of the golden one, and no others."""
+    golden = plistlib.loads((FOLDER / "question-1.plist").read_bytes())
+    now = plistlib.loads(encode_question(replace(question, digests={"iBoot": bytes(48)})))
+    assert {name: type(value) for name, value in now.items()} == {name: type(value) for name, value in golden.items()}
+    assert (now["ApECID"], now["@VersionInfo"]) == (chip.ecid, golden["@VersionInfo"])
 
 
 def test_the_list_of_format_1_is_read(tmp_path):

@@ -1,7 +1,5 @@
 """A disk small enough to be crashed a thousand times, and its key."""
 
-import shutil
-
 import pytest
 
 from spacegrey.t2.storage.engine import XtsKey
@@ -18,25 +16,16 @@ def key():
     return XtsKey(KEY)
 
 
-@pytest.fixture(scope="session")
-def _blank(tmp_path_factory, key):
-    """Return the folders of an empty disk without and with tags."""
-    made = {}
-    for integrity in (False, True):
-        made[integrity] = tmp_path_factory.mktemp("blank")
-        create_store(made[integrity], key, CAPACITY, sheet=SMALL, integrity=integrity)
-    return made
-
-
 @pytest.fixture
-def disk(tmp_path, _blank):
-    """Return a function that puts an empty disk of 1 MiB into a new folder."""
+def disk(tmp_path, key):
+    """Return a function that makes an empty disk of 1 MiB in a new folder."""
     made = 0
 
     def make(*, integrity=False):
         nonlocal made
         made += 1
-        return shutil.copytree(_blank[integrity], tmp_path / f"disk-{made}")
+        create_store(tmp_path / f"disk-{made}", key, CAPACITY, sheet=SMALL, integrity=integrity)
+        return tmp_path / f"disk-{made}"
 
     return make
 

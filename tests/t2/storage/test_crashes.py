@@ -1,13 +1,24 @@
 """A cut at any moment: what was flushed is there, everything else is old or new, and never anything else."""
 
+import itertools
 import random
 
 import pytest
 
-from spacegrey.t2.storage.crashes import crash_states
+from spacegrey.t2.storage.crashes import crash_states, every_state
 from spacegrey.t2.storage.engine import PAGE
 from spacegrey.t2.storage.folder import module_file, open_store
+from spacegrey.t2.storage.labels import read_label
 from spacegrey.t2.storage.layers import Event, Recorder
+from spacegrey.t2.storage.modules import ModuleFile
+from spacegrey.t2.storage.store import Store
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    """What is durable is the recorder's to say: nothing has to reach this computer's own disk."""
+    monkeypatch.setattr(ModuleFile, "sync", lambda _self: None)
+
 
 PAGES = 24
 """Of the disk that the workloads use: few, so that they are written again and again."""
@@ -76,6 +87,167 @@ def _workload(disk, seed, steps):
             disk.zero(offset, length)
         else:
             disk.flush()
+
+
+class Memory:
+    """A module that is only in memory: a thousand states are opened in the time of a hundred."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def read(self, offset, views):
+        for view in views:
+            view[:] = self.content[offset : offset + len(view)]
+            offset += len(view)
+
+    def close(self):
+        pass
+
+
+def _found(images, key):
+    """Open a state and return what its first pages hold."""
+    modules = [Memory(image) for image in images]
+    with Store(modules, key, read_label(modules[0], "module 0"), read_only=True) as store:
+        return store.read(0, PAGES * PAGE)
+
+
+def _check(recorded, key, states):
+    """See that each state opens and that each page holds what it may; return how many states there were."""
+    checked = 0
+    for count, images in states:
+        found = _found(images, key)
+        for page in range(PAGES):
+            content = found[page * PAGE : (page + 1) * PAGE]
+            assert content in recorded.allowed(page, count), f"page {page} after {count} events"
+        checked += 1
+    return checked
+
+
+def _write_and_flush(disk):
+    for page in range(6):
+        disk.write(page * PAGE, bytes([page + 1]) * PAGE)
+    disk.flush()
+    disk.write(0, b"n" * PAGE)
+    disk.write(PAGE + 100, b"part")
+    disk.zero(2 * PAGE, PAGE)
+    disk.write(3 * PAGE, b"m" * 3 * PAGE)
+    disk.flush()
+
+
+def _fua_writes(disk):
+    """Write as the server does with FUA: write, flush, answer."""
+    for page in (0, 1, 0, 7):
+        disk.write(page * PAGE, bytes([len(disk.events) % 255 + 1]) * PAGE)
+        disk.flush()
+    disk.write(8 * PAGE, b"not flushed" * 512)
+
+
+def _the_same_pages_again(disk):
+    for turn in range(1, 4):
+        for page in (3, 4, 3):
+            disk.write(page * PAGE, bytes([turn * 16 + page]) * PAGE)
+        disk.flush()
+
+
+def _trims(disk):
+    disk.write(0, b"a" * 8 * PAGE)
+    disk.flush()
+    disk.zero(PAGE, 2 * PAGE)
+    disk.write(5 * PAGE, b"b" * PAGE)
+    disk.zero(6 * PAGE + 10, 20)
+    disk.flush()
+    disk.zero(0, 8 * PAGE)
+    disk.flush()
+
+
+def _parts_of_pages(disk):
+    for k in range(4):
+        disk.write(k * 1500, bytes([k + 1]) * 1600)
+    disk.flush()
+    disk.write(10, b"x" * 5000)
+    disk.flush()
+
+
+BOUNDED = [
+    (_write_and_flush, False), (_fua_writes, False), (_fua_writes, True), (_the_same_pages_again, True),
+    (_trims, False), (_trims, True), (_parts_of_pages, False),
+]  # fmt: skip
+"""Workloads with ten loose changes at most, and whether they have tags, whose writing counts as a change too."""
+
+
+@pytest.mark.slow
+@pytest.mark.claims("I4")
+@pytest.mark.parametrize(("workload", "integrity"), BOUNDED)
+def test_invariants_1_and_2_in_every_state_of_a_bounded_workload(disk, key, workload, integrity):
+    """1: what was answered before an answered flush is exact. 2: everything else is old or new, never another's."""
+    recorded = Recorded(disk(integrity=integrity), key)
+    workload(recorded)
+    recorded.store.close()
+    assert _check(recorded, key, every_state(recorded.before, recorded.events)) > 300
+
+
+@pytest.mark.slow
+def test_invariants_1_and_2_in_every_state_while_the_map_moves_to_its_other_slot(disk, key):
+    folder = disk()
+    recorded = Recorded(folder, key)
+    while not recorded.store.translation.journal.must_checkpoint(2, 0):
+        recorded.write(0, bytes([len(recorded.events) % 255]) * PAGE)
+        recorded.flush()
+    generation = recorded.store.translation.journal.generation
+    start, now = len(recorded.events), [module_file(folder, number).read_bytes() for number in (0, 1)]
+    for page in range(3):
+        recorded.write(page * PAGE, bytes([page + 7]) * PAGE)
+    recorded.flush()
+    assert recorded.store.translation.journal.generation == generation + 1
+    recorded.store.close()
+    states = every_state(now, recorded.events[start:])
+    assert _check(recorded, key, ((count + start, images) for count, images in states)) > 300
+
+
+def test_invariant_1_every_tearing_of_a_journal_record_is_noticed(disk, key):
+    """All 256 ways in which some of its sectors are there and some are not: it counts whole, or not at all."""
+    folder = disk()
+    recorded = Recorded(folder, key)
+    pages = random.Random(1).sample(range(256), 256)
+    recorded.store.write_pages([page * PAGE for page in pages], [memoryview(b"x" * PAGE)] * len(pages))
+    recorded.flush()
+    recorded.store.close()
+    sectors = -(-(56 + 12 * len(pages)) // 512)  # that hold something: the record's head and its extents
+    assert sectors == 7
+    (record,) = [k for k, event in enumerate(recorded.events) if event.kind == "write" and k > 0
+                 and recorded.events[k - 1].kind == "sync" and recorded.events[k + 1].kind == "sync"][:1]  # fmt: skip
+    event = recorded.events[record]
+    durable = [bytearray(image) for image in recorded.before]
+    for change in recorded.events[:record]:
+        if change.kind == "write":
+            durable[change.module][change.offset : change.offset + len(change.data)] = change.data
+    for there in itertools.product((False, True), repeat=8):
+        images = [bytearray(image) for image in durable]
+        for k, kept in enumerate(there):
+            if kept:
+                place = event.offset + 512 * k
+                images[event.module][place : place + 512] = event.data[512 * k : 512 * (k + 1)]
+        assert _found(images, key) == (b"x" if all(there[:sectors]) else b"\0") * PAGES * PAGE
+
+
+def test_every_state_is_listed():
+    """Against the definition: all subsets of what is loose; and a tearing of the newest write."""
+    events = [Event("write", k % 2, 512 * k, bytes([k + 1]) * 1024) for k in range(4)] + [Event("sync", 0)]
+    found = {(count, *map(bytes, images)) for count, images in every_state([bytes(4096)] * 2, events)}
+    expected = set()
+    for count in range(5):
+        for choice in itertools.product((False, True), repeat=count):
+            images = [bytearray(4096), bytearray(4096)]
+            for kept, event in zip(choice, events, strict=False):
+                if kept:
+                    images[event.module][event.offset : event.offset + 1024] = event.data
+            expected.add(tuple(map(bytes, images)))
+    assert expected <= {tuple(images) for _, *images in found}
+    torn = bytes(512) + b"\x01" * 512 + bytes(3072)
+    assert (1, torn, bytes(4096)) in found
+    assert {images[0][:1024] for count, *images in found if count == 5} == {b"\x01" * 1024}, "synced is durable"
+    with pytest.raises(ValueError, match="more than 3 changes are loose after 4 events"):
+        list(every_state([bytes(4096)] * 2, events, 3))
 
 
 def _restored(folder, images):

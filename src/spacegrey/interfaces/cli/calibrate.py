@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from spacegrey.simulation.calibration import Fit
     from spacegrey.simulation.calibration_drift import Drift
-    from spacegrey.simulation.calibration_file import Written
+    from spacegrey.simulation.calibration_settings_power import Written
 
 EXAMPLES = """
 spacegrey calibrate hwinfo.csv --on imac-pro --out fitted.toml
@@ -21,9 +21,7 @@ spacegrey calibrate hwinfo.csv --record fit.toml --plot fit.png
 def calibrate(
     file: Annotated[Path, typer.Argument(metavar="LOG", help="A log with power, temperature and a step in both.")],
     on: Annotated[str | None, typer.Option("--on", metavar="SELECTOR", help="The machine that it is a log of.")] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="F.toml", help="Write the machine with the fitted cooling.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="F.toml", help="Write the fitted machine.")] = None,
     record: Annotated[
         Path | None, typer.Option("--record", metavar="F.toml", help="Write the fit itself, for a later --before.")
     ] = None,
@@ -88,7 +86,7 @@ def calibrate(
     if as_json:
         write_json(_as_json(found, made, drift, calibration_file.record(found, made=today, selector=on or "")))
     else:
-        _print(found, made, drift, old.made.isoformat() if old else "")
+        _print(found, made, drift, f"{old.made.day} {old.made:%B %Y}" if old else "")
         _print_saved(out, record, plot, made)
     if out and not any(not one.why for one in made):
         raise typer.Exit(1)
@@ -109,6 +107,8 @@ def _write_plot(found: Fit, place: Path) -> None:
 
 
 def _as_json(found: Fit, made: list[Written], drift: Drift | None, record: dict[str, Any]) -> dict[str, Any]:
+    from dataclasses import asdict
+
     judged = found.judged
     return {
         **record,
@@ -121,6 +121,7 @@ def _as_json(found: Fit, made: list[Written], drift: Drift | None, record: dict[
             }
             for one in found.numbers
         ],
+        "hottest": None if found.hottest is None else asdict(found.hottest),
         "held_out_minutes": judged.minutes,
         "slow_rmse_k": judged.slow_rmse_k,
         "tried": [{"shape": one.shape.words, "left_out_rmse_k": one.left_out_rmse_k} for one in found.tried],
@@ -143,10 +144,12 @@ def _print(found: Fit, made: list[Written], drift: Drift | None, since: str) -> 
 
     out, judged = console(), found.judged
     fan = f", with {found.data.fan_column}" if found.data.fan_column else ""
+    mean = ", follows the mean of the cores" if found.hottest else ""
     late = f", shown {found.lead_s:g} s late" if found.lead_s else ""
     out.print(
         Text(
-            f"{Path(found.log.name).name}: {found.shape.words}, driven by {found.data.driver}{late}{fan}", style="bold"
+            f"{Path(found.log.name).name}: {found.shape.words}{mean}, driven by {found.data.driver}{late}{fan}",
+            style="bold",
         )
     )
     out.print()
@@ -169,8 +172,8 @@ def _print(found: Fit, made: list[Written], drift: Drift | None, since: str) -> 
     if unknown:
         out.print()
         shown = table(out, "the log cannot tell", "because")
-        for one in unknown:
-            shown.add_row(one.name, one.why)
+        for why in dict.fromkeys(one.why for one in unknown):
+            shown.add_row(", ".join(one.name for one in unknown if one.why == why), why)
         out.print(shown)
     if made:
         _print_made(made)
@@ -191,6 +194,13 @@ def print_judged(found: Fit) -> None:
     out.print(f"CV(RMSE)      {judged.cv_rmse:.1%}, NMBE {judged.nmbe:+.1%}")
     wider = f", now ±{judged.band_k:.1f} °C" if judged.band_k > judged.foretold_k else ""
     out.print(f"90 % band     ±{judged.foretold_k:.1f} °C held for {judged.coverage:.0%} of the rows{wider}")
+    hot = found.hottest
+    if hot:
+        wider = f", now ±{hot.band_k:.1f} °C" if hot.band_k > hot.foretold_k else ""
+        out.print(
+            f"package       {hot.above_k:.1f} °C above, RMSE {hot.rmse_k:.2f} °C; ±{hot.foretold_k:.1f} °C held for "
+            f"{hot.coverage:.0%}{wider}: its hottest core of a moment"
+        )
     for text in found.missing:
         out.print(f"missing       {text}")
 
@@ -209,7 +219,7 @@ def _print_made(made: list[Written]) -> None:
 
 def _print_saved(out: Path | None, record: Path | None, plot: Path | None, made: list[Written]) -> None:
     if out and not any(not one.why for one in made):
-        typer.echo(f"not saved: {out}: the log identifies no number of the machine")
+        typer.echo(f"\nnot saved: {out}: the log identifies no number of the machine")
     elif out:
         typer.echo(f"\nsaved: {out}; run it with --on {out}")
     for path in (record, plot):

@@ -45,6 +45,8 @@ def dust_check(
         })  # fmt: skip
         return
     typer.echo(f"{drift.words(before.name)}")
+    if not drift.shown and ambient is None:
+        typer.echo("the room of each log was left open: tell it with --ambient, and less is seen")
     typer.echo(f"{drift.what}: {drift.before:.3g} K/W before, {drift.after:.3g} K/W after\n")
     typer.echo(f"the fit to {before.name}:")
     print_judged(first)

@@ -53,6 +53,27 @@ def forecast(
         raise typer.Exit(1)
 
 
+def headline(found: Forecast) -> str:
+    """Return where both chips settle and when, or which of them does not, as a sentence."""
+    from spacegrey.interfaces.words import duration
+
+    chips = {"processor": found.settled["cpu_temp_c"], "graphics": found.settled["gpu_temp_c"]}
+    said: list[str] = []
+    for name, one in chips.items():
+        if one.after_s is None:
+            rises = "rises" if one.drift_per_h > 0.0 else "falls"
+            said.append(f"the {name} still {rises} by {abs(one.drift_per_h):.1f} °C an hour at {one.level:.0f} °C")
+        else:
+            when = "from the first minute on" if one.after_s == 0.0 else f"after {duration(one.after_s)}"
+            said.append(f"the {name} settles at {one.level:.0f} °C {when}")
+    fan = found.settled["fan_rpm"]
+    if fan.level > 0.0 and fan.after_s is not None:
+        said.append(f"the fans at {fan.level:,.0f} rpm ({found.settled['noise_dba'].level:.0f} dBA)")
+    *first, last = said
+    text = f"{', '.join(first)}, and {last}."
+    return text[:1].upper() + text[1:]
+
+
 def _print(found: Forecast) -> None:
     from spacegrey.interfaces.cli.output import console, table
     from spacegrey.interfaces.words import QUANTITIES, Quantity, duration, surroundings
@@ -63,14 +84,7 @@ def _print(found: Forecast) -> None:
     out.print(surroundings(record(run)))
     often = f", {found.rounds} times the work" if found.rounds > 1 else ""
     out.print(f"{duration(run.duration_s)} simulated{often}\n")
-    if found.after_s is None:
-        out.print("A temperature still drifts at the end.\n")
-    else:
-        settles = "from the first minute on" if found.after_s == 0.0 else f"after {duration(found.after_s)}"
-        out.print(
-            f"The processor settles at {found.settled['cpu_temp_c'].level:.0f} °C, the graphics at "
-            f"{found.settled['gpu_temp_c'].level:.0f} °C, {settles}.\n"
-        )
+    out.print(f"{headline(found)}\n")
     shown = table(out, "", "", ">at first", ">settles at", ">swings from", ">to", "|after")
     for name, one in found.settled.items():
         quantity = QUANTITIES.get(name, Quantity("air that leaves", "°C", 1))

@@ -38,7 +38,7 @@ def log(
     """Show what a log holds, and what it does not.
 
     Reads powermetrics, turbostat, HWiNFO, Intel Power Gadget, Libre- and OpenHardwareMonitor, EnergiBridge, lm-sensors,
-    psutil, Prometheus, and traces of Spacegrey.
+    psutil, Prometheus, traces of Spacegrey, and samples of `spacegrey record`.
     """
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.output import writable, write_json

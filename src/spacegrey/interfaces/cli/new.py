@@ -39,6 +39,9 @@ def new(
     attempts: Annotated[
         Table, typer.Option("--attempts", help="How many passwords may be tried: Apple's text of 2022 or 2018.")
     ] = Table.OF_2022,
+    integrity: Annotated[
+        bool, typer.Option("--integrity", help="Keep a tag beside every page of the disk, so that changes are noticed.")
+    ] = False,
     password_fd: Annotated[
         int | None, typer.Option("--password-fd", metavar="N", help="Read the passphrase from this file descriptor.")
     ] = None,
@@ -58,14 +61,24 @@ def new(
     passphrase = b""
     if uid is Uid.PASSPHRASE:
         passphrase = Secrets(password_fd).ask("passphrase", "SPACEGREY_PASSPHRASE", twice=True)
-    made = create(folder, selector, protection=Protection(uid), passphrase=passphrase, attempts=attempts)
+    made = create(
+        folder, selector, protection=Protection(uid), passphrase=passphrase, attempts=attempts, integrity=integrity
+    )
     modules, label = open_modules(made.disk, read_only=True)
     for module in modules:
         module.close()
     capacity = label.geometry.capacity
     if as_json:
         facts = {"folder": str(folder), "machine": made.file.selector, "ecid": made.file.ecid, "uid": str(uid)}
-        write_json({**facts, "attempts": str(attempts), "capacity_bytes": capacity, "modules": len(modules)})
+        write_json(
+            {
+                **facts,
+                "attempts": str(attempts),
+                "capacity_bytes": capacity,
+                "modules": len(modules),
+                "integrity": integrity,
+            }
+        )
         return
     out = console()
     out.print(f"{folder}: {made.file.selector}, chip {made.file.ecid}, {len(modules)} modules, {capacity / 1e12:g} TB")

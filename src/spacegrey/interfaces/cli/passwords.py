@@ -48,8 +48,9 @@ class Secrets:
             return os.fsencode(os.environ[variable])
         if not sys.stdin.isatty():
             raise InputError(f"the {what} is asked for at a terminal; without one give --password-fd or ${variable}")
-        typed = str(typer.prompt(what.capitalize(), hide_input=True, err=True))
-        if twice and typer.prompt(f"{what.capitalize()} again", hide_input=True, err=True) != typed:
+        asked = what[:1].upper() + what[1:]  # a user's name keeps its letters
+        typed = str(typer.prompt(asked, hide_input=True, err=True))
+        if twice and typer.prompt(f"{asked} again", hide_input=True, err=True) != typed:
             raise InputError("the two differ; nothing is changed")
         return typed.encode()
 

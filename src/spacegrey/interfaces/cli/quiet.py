@@ -69,12 +69,31 @@ def selector_with(selector: str, curve: str) -> str:
     return f"{head}+{','.join([*others, f'fan={curve}'])}"
 
 
+def headline(found: Quietest) -> str:
+    """Return what the quietest curve brings and costs, as a sentence.
+
+    Examples
+    --------
+    >>> from spacegrey.simulation.quietest import Quiet, Quietest
+    >>> own, best = Quiet(None, 1.0, 39.6, 41.1, 2811.0, 94.0), Quiet(None, 0.95, 34.3, 35.1, 2229.0, 94.0)
+    >>> headline(Quietest(own, best, 207))
+    'The quietest curve is 5.3 dBA quieter on average and takes 5.0 % of the speed.'
+    """
+    quieter = found.own.noise_dba - found.best.noise_dba
+    slower = 100.0 * (1.0 - found.best.speed)
+    cost = "takes nothing of the speed" if slower < 0.05 else f"takes {slower:.1f} % of the speed"  # noqa: PLR2004
+    hotter = found.best.cpu_temp_c - found.own.cpu_temp_c
+    warm = f"; the processor gets {hotter:.0f} °C hotter" if hotter >= 1.0 else ""
+    return f"The quietest curve is {quieter:.1f} dBA quieter on average and {cost}{warm}."
+
+
 def _print(found: Quietest, work: str, name: str, use: str) -> None:
     from spacegrey.interfaces.cli.output import console, table
     from spacegrey.interfaces.words import percent
 
     out = console()
     out.print(f"{work} on {name}\n")
+    out.print(f"{headline(found)}\n")
     shown = table(out, "", ">speed", ">dBA mean", ">dBA most", ">rpm most", ">°C CPU most")
     rows: tuple[tuple[str, Quiet], ...] = (("as it is", found.own), ("quietest curve", found.best))
     for label, one in rows:

@@ -57,7 +57,7 @@ def record(
     """Record a real job as a workload.
 
     Looks ten times a second at the command and all it starts, or at a running process. Ctrl-C ends the recording and
-    keeps it. The computer itself is rated once, for about five seconds, so that the work has units; then the workload
+    keeps it. The computer itself is rated once, for about ten seconds, so that the work has units; then the workload
     runs on any machine of the catalog.
     """
     import datetime as dt
@@ -136,7 +136,7 @@ def _rating(host: Path, folder: Path, today: str) -> Rating:
         if known.host != socket.gethostname():
             raise InputError(f"{host}: rated on {known.host!r}, and this is {socket.gethostname()!r}: name another")
         return known
-    typer.echo("rating this computer, once (about 5 s)...", err=True)
+    typer.echo("rating this computer, once (about 10 s)...", err=True)
     rating = rate_host(folder, today)
     write_whole(host, lambda beside: beside.write_text(machine_text(rating), encoding="utf-8"))
     # As it stands in the file, so that the first recording and the next are alike.
@@ -173,8 +173,8 @@ def _write_json(out: Path, host: Path, taken: Samples, found: list[Demand], repl
         "overhead": taken.overhead,
         "interrupted": taken.interrupted,
         "phases": [
-            {**asdict(one.stretch), "gop": one.gop, "serial": one.serial_order, "drive_read_gb": one.read_gb,
-             "drive_write_gb": one.write_gb}
+            {**asdict(one.stretch), "gop": one.gop, "memory": one.memory, "stream_gb": one.stream_gb,
+             "serial": one.serial_order, "drive_read_gb": one.read_gb, "drive_write_gb": one.write_gb}
             for one in found
         ],
         "replay_s": replayed.duration_s,
@@ -206,6 +206,10 @@ def _print(out: Path, host: Path, taken: Samples, found: list[Demand], replayed:
     shown.print(rows)
     if len(found) > MOST_PHASES:
         shown.print(f"and {len(found) - MOST_PHASES} more phases")
+    limited = [str(number) for number, one in enumerate(found, 1) if one.memory == "limits"]
+    if limited:
+        moved_gb = sum(one.stream_gb for one in found if one.memory == "limits")
+        shown.print(f"memory holds up phase {', '.join(limited[:MOST_PHASES])}: {moved_gb:.0f} GB through it")
     shown.print()
     if kept.duration_s > 1.02 * kept.alone_s:
         shown.print(f"with nothing else on the computer: {duration(kept.alone_s)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacegrey.errors import InputError
-from spacegrey.interfaces.cli import t2_boot, t2_signer
+from spacegrey.interfaces.cli import t2_boot, t2_signer, t2_smc
 from spacegrey.interfaces.cli.help import Verb, Verbs
 from spacegrey.interfaces.cli.passwords import Secrets
 
@@ -56,6 +56,13 @@ class Where(StrEnum):
     RECOVERY = "recovery"
 
 
+class UserChange(StrEnum):
+    """What to do with a user."""
+
+    ADD = "add"
+    REMOVE = "remove"
+
+
 class Start(StrEnum):
     """How the chip is started."""
 
@@ -79,13 +86,18 @@ def _passphrase(instance: Instance, secrets: Secrets) -> bytes | None:
     return None
 
 
-def _on(instance: Instance, secrets: Secrets, **how: Any) -> EnclaveClient:  # noqa: ANN401 - as the process takes it
-    """Return a line to the chip, which is switched on if it was off."""
+def _started(instance: Instance, secrets: Secrets, mode: Start) -> EnclaveClient:
+    """Return a line to the chip, which is switched on if it was off, and started anew if it is in another mode."""
+    from spacegrey.errors import Refusal
     from spacegrey.t2.enclave.client import is_on
 
-    if is_on(instance.chip):
-        return instance.connect()
-    return instance.switch_on(passphrase=_passphrase(instance, secrets), **how)
+    if not is_on(instance.chip):
+        return instance.switch_on(passphrase=_passphrase(instance, secrets), mode=str(mode))
+    client = instance.connect()
+    if mode is Start.DFU and client.ask("status")["connections"]:
+        raise Refusal(f"{instance.folder}: the disk is in use; end 'disk serve' first, a start in DFU mode cuts it off")
+    client.ask("start", mode=str(mode))
+    return client
 
 
 def _password(secrets: Secrets) -> bytes:
@@ -127,13 +139,17 @@ def status(folder: Dir, as_json: AsJson = False) -> None:
         return
     tries = found["attempts"]
     wait = f", the next in {span(tries['wait_s'])}" if tries["wait_s"] else ""
-    shown.add_row("state", f"on, {found['mode']} mode, {len(found['self_tests'])} self-tests passed")
+    state = {"normal": "normal mode", "dfu": "DFU mode: no password opens the disk"}.get(found["mode"], "disabled")
+    shown.add_row("state", f"on, {state}, {len(found['self_tests'])} self-tests passed")
+    if found["disabled"]:
+        shown.add_row("disabled", found["disabled"])
     shown.add_row(
         "memory", "locked: never swapped" if found["memory_locked"] else "may be swapped: it cannot be locked"
     )
     shown.add_row("disk", "unlocked" if found["unlocked"] else "locked")
     shown.add_row("FileVault", "on" if found["filevault"] else "off")
-    shown.add_row("users", ", ".join(found["users"]) or "none: no password is set")
+    users = [f"{name} (administrator)" if name in found["administrators"] else name for name in found["users"]]
+    shown.add_row("users", ", ".join(users) or "none: no password is set")
     shown.add_row("recovery key", "set" if found["recovery_key"] else "none")
     shown.add_row("attempts", f"{tries['failed']} failed, {tries['left']} left (table {tries['table']}){wait}")
     out.print(shown)
@@ -144,17 +160,17 @@ def unlock(
     user: User = None,
     place: Annotated[Where, typer.Option("--place", help="Where the password is given.")] = Where.LOGIN,
     recovery_key: Annotated[bool, typer.Option("--recovery-key", help="Unlock with the recovery key.")] = False,
-    start: Annotated[Start, typer.Option("--start", help="How the chip is started, if it is off.")] = Start.NORMAL,
+    start: Annotated[Start, typer.Option("--start", help="How the chip is to be started.")] = Start.NORMAL,
     password_fd: Fd = None,
     as_json: AsJson = False,
 ) -> None:
     """Switch the chip on and unlock the disk, until `lock`.
 
-    Ends with status 1 where it is refused.
+    A chip that is on in another mode is started anew. Ends with status 1 where it is refused.
     """
     secrets = Secrets(password_fd)
     instance = _instance(folder)
-    client = _on(instance, secrets, mode=str(start))
+    client = _started(instance, secrets, start)
     if recovery_key:
         text = secrets.ask("recovery key", "SPACEGREY_RECOVERY_KEY")
         client.ask("unlock", recovery_key=text.decode(errors="replace"))
@@ -196,6 +212,41 @@ def passwd(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJs
         new = secrets.ask("new password", "SPACEGREY_NEW_PASSWORD", twice=True)
         client.ask("password", old=old, new=new, user=user)
         _say(client, f"{folder}: the password is {'changed' if old else 'set'}", as_json)
+
+
+def user(
+    change: Annotated[UserChange, typer.Argument(metavar="add|remove", help="Which of them.")],
+    folder: Dir,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The user.")],
+    admin: Annotated[bool, typer.Option("--admin", help="add: an administrator.")] = False,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="USER", help="The administrator who does it (default: the first).")
+    ] = None,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a user who can unlock the disk, or remove one.
+
+    An administrator's password is asked for first, then the new user's.
+    """
+    from spacegrey.errors import Refusal
+
+    secrets = Secrets(password_fd)
+    instance = _instance(folder)
+    if admin and change is UserChange.REMOVE:
+        raise InputError("--admin belongs to add")
+    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+        administrators = client.ask("status")["administrators"]
+        if not administrators:
+            raise Refusal(f"no password is set: 'spacegrey t2 passwd {folder} --user NAME' makes the first user")
+        held = secrets.ask(f"password of {by or administrators[0]}", "SPACEGREY_PASSWORD")
+        if change is UserChange.ADD:
+            new = secrets.ask(f"password of {name}", "SPACEGREY_NEW_PASSWORD", twice=True)
+            client.ask("add-user", name=name, new=new, password=held, user=by, admin=admin)
+        else:
+            client.ask("remove-user", name=name, password=held, user=by)
+        done = "can unlock the disk" if change is UserChange.ADD else "is removed; that password opens nothing any more"
+        _say(client, f"{folder}: {name} {done}", as_json)
 
 
 def recovery_key(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
@@ -311,65 +362,22 @@ def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:
         console().print(f"{folder}: adopted; older states of it are refused on this computer from here on")
 
 
-def smc(
-    key: Annotated[str, typer.Argument(metavar="[KEY]", help="The key, such as TC0c; none lists all.")] = "",
-    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="The machine's folder.")] = Path(),
-    work: Annotated[str, typer.Option("--work", metavar="WORKLOAD", help="What the machine does.")] = "idle",
-    at: Annotated[
-        float | None, typer.Option("--at", metavar="SECONDS", help="When, from its beginning (default: at its end).")
-    ] = None,
-    value: Annotated[
-        float | None, typer.Option("--set", metavar="VALUE", help="Write this: a fan's target, then its mode.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Read the system manager's keys, or write one.
-
-    They are answered from a run of the machine's simulation. A fan whose mode (F0Md) is 1 is held at its target (F0Tg).
-    """
-    from spacegrey.interfaces.cli.output import console, say_when_compiling, table, write_json
-    from spacegrey.t2.smc import decode, read, smc_key, smc_keys
-    from spacegrey.virtual.management import measured, write
-
-    instance = _instance(folder)
-    names = [key] if key else list(smc_keys())
-    for name in names:
-        smc_key(name)
-    if value is not None:
-        if not key:
-            raise InputError("--set needs a key, such as F0Tg")
-        write(instance, key, value)
-    say_when_compiling()
-    found = measured(instance, work, at)
-    rows: list[dict[str, Any]] = []
-    for name in names:
-        spec, raw = smc_key(name), read(name, found)
-        facts = {"key": name, "type": spec.type, "bytes": raw.hex(), "value": decode(spec.type, raw)}
-        rows.append({**facts, "meaning": spec.meaning})
-    if as_json:
-        write_json(rows)
-        return
-    out = console()
-    shown = table(out, "|key", "|type", "|bytes", ">value", "meaning")
-    for row in rows:
-        shown.add_row(row["key"], row["type"], row["bytes"], f"{row['value']:,.2f}", row["meaning"])
-    out.print(shown)
-
-
 SUBCOMMANDS = {
     "status": (status, "spacegrey t2 status my-mac"),
     "unlock": (unlock, "spacegrey t2 unlock my-mac"),
     "lock": (lock, "spacegrey t2 lock my-mac"),
     "passwd": (passwd, "spacegrey t2 passwd my-mac"),
+    "user": (user, "spacegrey t2 user add my-mac anna"),
     "recovery-key": (recovery_key, "spacegrey t2 recovery-key my-mac"),
     "filevault": (filevault, "spacegrey t2 filevault on my-mac"),
     "erase": (erase, "spacegrey t2 erase my-mac --yes"),
     "restore": (restore, "spacegrey t2 restore my-mac --yes"),
     "adopt": (adopt, "spacegrey t2 adopt my-mac"),
-    "smc": (smc, "spacegrey t2 smc TC0c --dir my-mac --work cinebench-r15-loop --at 60"),
 }
 
 for _name, (_function, _example) in SUBCOMMANDS.items():
     app.command(_name, cls=Verb, rich_help_panel="chip", epilog=_example)(_function)
+for _name, (_function, _example) in t2_smc.SUBCOMMANDS.items():
+    app.command(_name, cls=Verb, rich_help_panel="system manager", epilog=_example)(_function)
 for _name, (_function, _example) in (t2_boot.SUBCOMMANDS | t2_signer.SUBCOMMANDS).items():
     app.command(_name, cls=Verb, rich_help_panel="start", epilog=_example)(_function)

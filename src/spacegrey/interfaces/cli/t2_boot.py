@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spacegrey.t2.boot.state import BootState
     from spacegrey.virtual.starting import Enclave
 
+LARGEST_LOADER = 64 << 20
+
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")]
 Fd = Annotated[
     int | None, typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this descriptor.")
@@ -53,6 +55,13 @@ class Form(StrEnum):
     HFS = "hfs+"
 
 
+class Camp(StrEnum):
+    """What Boot Camp Assistant does."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class Change(StrEnum):
     """What to do with the firmware password."""
 
@@ -67,19 +76,24 @@ class Change(StrEnum):
 
 
 @contextmanager
-def _opened(folder: Path, secrets: Secrets, url: str | None = None) -> Generator[tuple[Machine, Enclave]]:
-    """Yield a machine and its enclave, which is switched on for as long as this takes."""
+def _opened(
+    folder: Path, secrets: Secrets, url: str | None = None, *, repair: bool = False
+) -> Generator[tuple[Machine, Enclave]]:
+    """Yield a machine and its enclave, which is switched on for as long as this takes: for a repair in any state."""
     from spacegrey.t2.enclave.client import is_on
     from spacegrey.t2.enclave.uid import Protection, protection_of
     from spacegrey.virtual.instance import open_instance
-    from spacegrey.virtual.starting import open_boot
+    from spacegrey.virtual.starting import open_boot, settle
 
     instance = open_instance(folder)
     passphrase = None
     if protection_of(instance.chip) is Protection.PASSPHRASE and not is_on(instance.chip):
         passphrase = secrets.ask("passphrase", "SPACEGREY_PASSPHRASE")
-    with instance.powered(passphrase=passphrase) as client:
-        yield open_boot(instance, client, url, passphrase)
+    with instance.powered(passphrase=passphrase, repair=repair or None) as client:
+        try:
+            yield open_boot(instance, client, url, passphrase)
+        finally:
+            settle(client)
 
 
 def _state(state: BootState) -> dict[str, Any]:
@@ -87,6 +101,7 @@ def _state(state: BootState) -> dict[str, Any]:
     return {
         "secure_boot": state.secure_boot.word,
         "external_boot": state.external_boot,
+        "windows": state.windows,
         "firmware_password": password and str(password.mode),
         "firmware_reset": None if password is None else password.resettable,
         "firmware": state.build,
@@ -109,6 +124,7 @@ def _show(state: BootState, as_json: bool) -> None:
     shown = table(out, "start", "")
     shown.add_row("secure boot", {"full": "Full", "medium": "Medium", "none": "No Security"}[facts["secure_boot"]])
     shown.add_row("external disks", "allowed" if state.external_boot else "not allowed")
+    shown.add_row("Windows", "allowed" if state.windows else "not allowed")
     asked = {None: "none", "command": "asked for when keys are held", "full": "asked for at every start"}
     shown.add_row("firmware password", asked[facts["firmware_password"]])
     shown.add_row("firmware", state.build + (", waits for a repair" if state.dfu else ""))
@@ -150,6 +166,7 @@ def boot(
         Path | None, typer.Option("--disk", metavar="FOLDER", help="Start from this external disk.")
     ] = None,
     form: Annotated[Form, typer.Option("--disk-format", help="File system of that disk.")] = Form.APFS,
+    windows: Annotated[bool, typer.Option("--windows", help="Start Boot Camp's partition.")] = False,
     network: Network = None,
     firmware_password: Annotated[
         bool, typer.Option("--firmware-password", help="Give the firmware password where it is asked for.")
@@ -165,13 +182,16 @@ def boot(
     from spacegrey.t2.boot.chain import Start
     from spacegrey.t2.boot.chain import boot as start
     from spacegrey.t2.boot.results import Stop
-    from spacegrey.virtual.starting import external_volume
+    from spacegrey.virtual.starting import check_idle, external_volume
 
+    if windows and disk:
+        raise InputError("--windows and --disk name two places to start from: choose one")
     secrets = Secrets(password_fd)
     typed = secrets.ask("firmware password", "SPACEGREY_FIRMWARE_PASSWORD") if firmware_password else None
     volume = external_volume(disk, str(form)) if disk else None
-    with _opened(folder, secrets, network) as (machine, _):
-        result = start(machine, Start(hold, typed, volume))
+    with _opened(folder, secrets, network) as (machine, enclave):
+        check_idle(enclave)
+        result = start(machine, Start(hold, typed, machine.windows if windows else volume))
     if as_json:
         write_json(result.as_dict())
     else:
@@ -227,6 +247,39 @@ def policy(
         _show(state, as_json)
 
 
+def boot_camp(
+    change: Annotated[Camp, typer.Argument(metavar="on|off", help="Let Windows in, or out again.")],
+    folder: Dir,
+    loader: Annotated[
+        Path | None,
+        typer.Option("--loader", metavar="FILE", help="Install this bootmgfw.efi on Boot Camp's partition."),
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="The administrator (default: the first user).")] = None,
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let Windows start, or no longer.
+
+    At Full and Medium Security it starts if Microsoft signed it as Windows. The switch is turned in macOS, with an
+    administrator's password. `t2 boot DIR --windows` starts it.
+    """
+    from spacegrey.t2.boot.factory import install_windows
+    from spacegrey.t2.boot.policy import check_macos
+    from spacegrey.t2.boot.utility import set_windows
+
+    if loader and change is Camp.OFF:
+        raise InputError("--loader belongs to on")
+    program = _read(loader, LARGEST_LOADER) if loader else None
+    secrets = Secrets(password_fd)
+    with _opened(folder, secrets) as (machine, enclave):
+        check_macos(machine.state.load().session)  # before a password is asked for in vain
+        password = secrets.ask("password", "SPACEGREY_PASSWORD")
+        state = set_windows(machine, enclave, password, user, allowed=change is Camp.ON)
+        if program is not None:
+            install_windows(machine, program)
+        _show(state, as_json)
+
+
 def firmware_password(
     change: Annotated[
         Change,
@@ -277,12 +330,15 @@ def firmware_password(
         _show(state, as_json)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int = 1 << 21) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(1 << 21)
+            content = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    if len(content) > most:
+        raise InputError(f"{path}: more than {most} bytes")
+    return content
 
 
 def revive(
@@ -323,7 +379,7 @@ def restore_firmware(folder: Path, network: str | None, firmware: str, secrets: 
         return False
     if network is None:
         raise Refusal("no network: a restore needs a signing server (--network URL); nothing is erased")
-    with _opened(folder, secrets, network) as (machine, _):
+    with _opened(folder, secrets, network, repair=True) as (machine, _):
         state = repair(machine, firmware)
     _show(state, as_json)
     return True
@@ -333,6 +389,7 @@ SUBCOMMANDS = {
     "provision": (provision, "spacegrey t2 provision my-mac --signer my-signer"),
     "boot": (boot, "spacegrey t2 boot my-mac --hold cmd-r"),
     "policy": (policy, "spacegrey t2 policy my-mac --secure-boot medium"),
+    "boot-camp": (boot_camp, "spacegrey t2 boot-camp on my-mac --loader bootmgfw.efi"),
     "firmware-password": (firmware_password, "spacegrey t2 firmware-password set my-mac"),
     "revive": (revive, "spacegrey t2 revive my-mac --network http://127.0.0.1:8080"),
     "activate": (activate, "spacegrey t2 activate my-mac --network http://127.0.0.1:8080"),

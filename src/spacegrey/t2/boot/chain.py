@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import Refusal
+from spacegrey.t2.boot.authenticode import WindowsRefused, verify_loader
 from spacegrey.t2.boot.boot_keys import Action, Locked, boot_key
 from spacegrey.t2.boot.firmware import slot_file, verify_image
 from spacegrey.t2.boot.firmware_password import FirmwarePasswordWrong, Mode
@@ -21,7 +22,16 @@ from spacegrey.t2.boot.personalise import personalise
 from spacegrey.t2.boot.policy import SecureBoot, Session, Source, Where
 from spacegrey.t2.boot.recovery import check_local, check_network
 from spacegrey.t2.boot.results import OTHER_FAILURE, BootResult, Outcome, Stop, failure_byte
-from spacegrey.t2.boot.volumes import KERNEL, LOADER, SIGNED, System, Volume, manifest_name
+from spacegrey.t2.boot.volumes import (
+    KERNEL,
+    LOADER,
+    OTHER_LOADER,
+    SIGNED,
+    WINDOWS_LOADER,
+    System,
+    Volume,
+    manifest_name,
+)
 from spacegrey.t2.image4.faults import Fault, ManifestRefused
 from spacegrey.t2.image4.verify import Kind, verify
 from spacegrey.t2.signer.client import Unreachable
@@ -39,6 +49,9 @@ _FIRMWARE = (
     ("krnl", "iboot", Outcome.T2_RECOVERY),
     ("mefi", "bridge-os", Outcome.T2_RECOVERY),
 )
+
+EFI_PROGRAM = "pe"
+"""What the log calls a loader that is not Apple's and has no type of Image4."""
 
 _PERSONALISABLE = {Fault.NO_MANIFEST, Fault.ECID, Fault.ECID_MISSING}
 """Refusals that a ticket of one's own cures; bytes that are not those that were signed stay refused."""
@@ -176,7 +189,7 @@ def _choose(run: _Run, key: BootKey) -> BootResult:  # noqa: PLR0911 - one line 
     if action in {Action.INTERNET_RECOVERY, Action.INTERNET_DIAGNOSTICS}:
         return _internet(run, Outcome.RECOVERY if action is Action.INTERNET_RECOVERY else Outcome.DIAGNOSTICS)
     if action is Action.DIAGNOSTICS:
-        return run.end(Outcome.DIAGNOSTICS)
+        return _recovery(run, machine.internal, outcome=Outcome.DIAGNOSTICS)
     kinds = {Action.VERBOSE: Outcome.VERBOSE, Action.SAFE: Outcome.SAFE, Action.SINGLE_USER: Outcome.SINGLE_USER}
     return _system(run, run.start.disk or machine.internal, kinds.get(action, Outcome.MACOS))
 
@@ -201,16 +214,13 @@ def _assistant(run: _Run, code: str, reason: str, failure: int = OTHER_FAILURE) 
     return run.end(Outcome.ASSISTANT, code, reason, failure)
 
 
-def _system(run: _Run, volume: Volume, wanted: Outcome) -> BootResult:  # noqa: PLR0911 - as above
+def _system(run: _Run, volume: Volume, wanted: Outcome) -> BootResult:
     """Start what is installed on a volume, as far as the policies let it."""
     policy = run.state.secure_boot
     if volume.external and not run.state.external_boot:
         return _assistant(run, Stop.EXTERNAL, f"{volume.name}: starting from external disks is not allowed")
     if volume.system is not System.MACOS:
-        if policy is SecureBoot.NONE:
-            return run.end(Outcome.OTHER)
-        code = Stop.WINDOWS if volume.system is System.WINDOWS else Stop.NOT_APPLE
-        return _assistant(run, code, f"{volume.name}: Apple did not sign what is there")
+        return _other_system(run, volume)
     if policy is not SecureBoot.NONE and volume.form != "apfs":
         return _assistant(run, Stop.NOT_APFS, f"{volume.name} is {volume.form}; secure boot needs APFS")
     for file, stage in ((LOADER, "uefi"), (KERNEL, "boot-efi")):
@@ -221,6 +231,30 @@ def _system(run: _Run, volume: Volume, wanted: Outcome) -> BootResult:  # noqa: 
         if failed is not None:
             return failed
     return run.end(wanted)
+
+
+def _other_system(run: _Run, volume: Volume) -> BootResult:
+    """Start what is not Apple's: at Full and Medium Security under the authority of Windows, once let in."""
+    name = WINDOWS_LOADER if volume.system is System.WINDOWS else OTHER_LOADER
+    image = volume.files.read(name)
+    if run.state.secure_boot is SecureBoot.NONE:
+        if image is not None:
+            run.measure("uefi", EFI_PROGRAM, hashlib.sha384(image).digest(), "not checked")
+        return run.end(Outcome.OTHER)
+    if not run.state.windows:
+        if volume.system is System.WINDOWS:
+            return _assistant(run, Stop.WINDOWS, f"{volume.name}: Boot Camp Assistant has not let Windows in")
+        return _assistant(run, Stop.NOT_APPLE, f"{volume.name}: Apple did not sign what is there")
+    if image is None:
+        return _assistant(run, Stop.NO_SYSTEM, f"{volume.name} has no {name}")
+    digest = hashlib.sha384(image).digest()
+    try:
+        verify_loader(image, run.machine.sheet.windows_authority)
+    except WindowsRefused as refused:
+        run.measure("uefi", EFI_PROGRAM, digest, refused.fault)
+        return _assistant(run, f"uefi/{refused.fault}", f"{volume.name}: {refused}")
+    run.measure("uefi", EFI_PROGRAM, digest, "verified")
+    return run.end(Outcome.OTHER)
 
 
 def _verify(run: _Run, volume: Volume, file: str, image: bytes, stage: str) -> BootResult | None:
@@ -262,32 +296,35 @@ def _personalised(
     return _verify(run, volume, file, image, stage)
 
 
-def _recovery(run: _Run, volume: Volume, code: str | None = None, reason: str | None = None) -> BootResult:
-    """Start a volume's recoveryOS; where it is bad, the network's."""
+def _recovery(
+    run: _Run,
+    volume: Volume,
+    code: str | None = None,
+    reason: str | None = None,
+    outcome: Outcome = Outcome.RECOVERY,
+) -> BootResult:
+    """Start a volume's recoveryOS, or the diagnostics beside it; where it is bad, the network's."""
     if volume.external and not run.state.external_boot:
         return _assistant(run, Stop.EXTERNAL, f"{volume.name}: starting from external disks is not allowed")
-    try:
-        digest = check_local(run.machine, volume)
-    except ManifestRefused as refused:
-        run.measure("uefi", "rcls", bytes(48), refused.fault)
-        return _internet(run, Outcome.RECOVERY, code, reason)
-    run.measure("uefi", "rcls", digest, "verified")
-    return run.end(Outcome.RECOVERY, code, reason)
+    found = check_local(run.machine, volume)
+    run.measure("uefi", "rcls", found.digest, found.verdict)
+    if found.refused is not None:
+        return _internet(run, outcome, code, reason)
+    return run.end(outcome, code, reason)
 
 
 def _internet(run: _Run, outcome: Outcome, code: str | None = None, reason: str | None = None) -> BootResult:
     """Start what the network hands out, once every chunk is right."""
     run.asked = True
     try:
-        digest = check_network(run.machine)
+        found = check_network(run.machine)
     except Unreachable as error:
         return _assistant(run, Stop.NETWORK, str(error))
     except SignerRefused as error:
         return _assistant(run, Stop.NETWORK, f"the network has no recoveryOS: {error}")
-    except ManifestRefused as refused:
-        run.measure("uefi", "rcls", bytes(48), refused.fault)
-        return _assistant(run, Stop.RECOVERY_DAMAGED, str(refused))
-    run.measure("uefi", "rcls", digest, "verified")
+    run.measure("uefi", "rcls", found.digest, found.verdict)
+    if found.refused is not None:
+        return _assistant(run, Stop.RECOVERY_DAMAGED, str(found.refused))
     return run.end(outcome, code, reason)
 
 

@@ -26,6 +26,9 @@ class ChipSheet(Spec):
         ge=0, le=100, description="how often a bad chunk of a network's recoveryOS is asked for again"
     )
     chunk_mb: int = Field(ge=1, le=100, description="bytes that one hash of recoveryOS stands for, in 10^6")
+    windows_authority: str = Field(
+        pattern="^[0-9a-f]{64}$", description="SHA-256 of the one certificate under which Windows may be signed"
+    )
 
     def with_ecid(self, ecid: int) -> Chip:
         """Return one chip of this type."""

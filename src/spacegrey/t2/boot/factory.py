@@ -5,6 +5,7 @@ The folder holds the root certificate of the Boot ROM, the firmware's two slots,
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from spacegrey.t2.boot.machine import Machine
 from spacegrey.t2.boot.personalise import personalise
 from spacegrey.t2.boot.repair import activate
 from spacegrey.t2.boot.state import BootState, StateFile
-from spacegrey.t2.boot.volumes import Volume
+from spacegrey.t2.boot.volumes import WINDOWS_LOADER, System, Volume
 from spacegrey.t2.files import HostFiles
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from spacegrey.t2.boot.state import Anchor
 
 ROOT = "root.der"
-VOLUME = "system"
+VOLUME, WINDOWS = "system", "windows"
 
 
 def open_machine(folder: Path, sheet: ChipSheet, ecid: int, flash: Flash, service: Service, anchor: Anchor) -> Machine:
@@ -54,7 +55,10 @@ def open_machine(folder: Path, sheet: ChipSheet, ecid: int, flash: Flash, servic
         raise InputError(f"{folder}: no boot folder here ({ROOT} is missing)")
     state = StateFile(files, anchor)
     internal = Volume("the internal disk", HostFiles(folder / VOLUME))
-    return Machine(sheet, sheet.with_ecid(ecid), root, files, state, flash, service, internal)
+    with contextlib.suppress(OSError):  # a folder that an older version made has none yet
+        (folder / WINDOWS).mkdir(mode=0o700, exist_ok=True)
+    windows = Volume("the Windows partition", HostFiles(folder / WINDOWS), form="ntfs", system=System.WINDOWS)
+    return Machine(sheet, sheet.with_ecid(ecid), root, files, state, flash, service, internal, windows)
 
 
 def install_system(machine: Machine, build: str, names: Iterable[str]) -> None:
@@ -71,6 +75,20 @@ def install_system(machine: Machine, build: str, names: Iterable[str]) -> None:
     except OSError as error:
         raise Refusal(f"the internal volume cannot be written: {(error.strerror or str(error)).lower()}") from None
     personalise(machine, machine.internal)
+
+
+def install_windows(machine: Machine, loader: bytes) -> None:
+    """Lay a loader of Windows on Boot Camp's partition; whether it may start shows when it starts.
+
+    Raises
+    ------
+    Refusal
+        The partition cannot be written to.
+    """
+    try:
+        machine.windows.files.replace(WINDOWS_LOADER, loader)
+    except OSError as error:
+        raise Refusal(f"the Windows partition cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def provision(
@@ -113,7 +131,8 @@ def provision(
     """
     try:
         folder.mkdir(mode=0o700)
-        (folder / VOLUME).mkdir(mode=0o700)
+        for volume in (VOLUME, WINDOWS):
+            (folder / volume).mkdir(mode=0o700)
         HostFiles(folder).replace(ROOT, root)
     except OSError as error:
         raise InputError(f"{folder}: {(error.strerror or os.strerror(5)).lower()}") from None

@@ -70,6 +70,8 @@ class Machine:
         The network.
     internal : Volume
         The volume behind the T2.
+    windows : Volume
+        Boot Camp's partition beside it; it may be empty.
     """
 
     sheet: ChipSheet
@@ -80,3 +82,4 @@ class Machine:
     flash: Flash = field(repr=False)
     service: Service = field(repr=False)
     internal: Volume = field(repr=False)
+    windows: Volume = field(repr=False)

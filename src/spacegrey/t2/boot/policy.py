@@ -32,6 +32,7 @@ class Denied(StrEnum):
     """Why a policy is not changed."""
 
     NOT_IN_RECOVERY = "not-in-recovery"
+    NOT_IN_MACOS = "not-in-macos"
     RECOVERY_NOT_INTERNAL = "recovery-not-internal"
     NOT_APFS = "not-apfs"
     NO_ADMINISTRATOR = "no-administrator"
@@ -94,7 +95,7 @@ class Session:
     source : Source
         The storage behind the T2, another disk, or the network.
     form : str
-        File system of the volume: ``"apfs"`` or ``"hfs+"``.
+        File system of the volume: ``"apfs"``, ``"hfs+"`` or ``"ntfs"``.
     administrators : bool
         Whether the macOS of the volume has an administrator whose credential the enclave holds.
     """
@@ -125,6 +126,25 @@ def check_session(session: Session) -> None:
         raise PolicyRefused(Denied.NOT_APFS, f"the volume is {session.form}; credentials are kept on APFS only")
     if not session.administrators:
         raise PolicyRefused(Denied.NO_ADMINISTRATOR, "no macOS here has an administrator; make one first")
+
+
+def check_macos(session: Session) -> None:
+    """Raise `PolicyRefused` where Boot Camp Assistant does not run: it is a program of macOS.
+
+    Examples
+    --------
+    >>> check_macos(Session(Where.RECOVERY_OS))
+    Traceback (most recent call last):
+    spacegrey.t2.boot.policy.PolicyRefused: Boot Camp Assistant runs in macOS only [not-in-macos]
+    """
+    if session.where is not Where.MACOS:
+        raise PolicyRefused(Denied.NOT_IN_MACOS, "Boot Camp Assistant runs in macOS only")
+    if session.source is not Source.INTERNAL:
+        raise PolicyRefused(
+            Denied.NOT_IN_MACOS, f"this macOS came from {session.source} storage, not from behind the T2"
+        )
+    if not session.administrators:
+        raise PolicyRefused(Denied.NO_ADMINISTRATOR, "this macOS has no administrator; make one first")
 
 
 def authorise(session: Session, authenticator: Authenticator, password: bytes | bytearray, user: str | None) -> str:

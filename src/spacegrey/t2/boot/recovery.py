@@ -9,6 +9,7 @@ this model's own: a count, and for each chunk its SHA-256.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spacegrey.t2.boot.results import Stop
@@ -28,6 +29,27 @@ _MEGABYTE = 10**6
 
 INTERNET = "internet-recovery"
 """Build of the recoveryOS that the network hands out."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A list of chunks that was looked at, and why its recoveryOS does not start.
+
+    Attributes
+    ----------
+    digest : bytes
+        SHA-384 of the list, whatever it was.
+    refused : ManifestRefused or None
+        None where every chunk is what the signed list says.
+    """
+
+    digest: bytes
+    refused: ManifestRefused | None = None
+
+    @property
+    def verdict(self) -> str:
+        """What the log says of it."""
+        return "verified" if self.refused is None else self.refused.fault
 
 
 def chunklist(image: bytes, chunk_bytes: int) -> bytes:
@@ -59,26 +81,33 @@ def read_chunklist(data: bytes) -> list[bytes]:
 
 def _check(
     machine: Machine, listed: bytes | None, manifest: bytes | None, chunk: Callable[[int], bytes], again: int
-) -> bytes:
-    """Return the SHA-384 of the signed list once every chunk is what it says."""
+) -> Checked:
+    """Return what was found of a list and its chunks."""
+    digest = hashlib.sha384(listed or b"").digest()
+    try:
+        _check_chunks(machine, listed, manifest, chunk, again)
+    except ManifestRefused as refused:
+        return Checked(digest, refused)
+    return Checked(digest)
+
+
+def _check_chunks(
+    machine: Machine, listed: bytes | None, manifest: bytes | None, chunk: Callable[[int], bytes], again: int
+) -> None:
     if listed is None:
         raise ManifestRefused(Fault.NO_MANIFEST, "there is no recoveryOS")
-    verified = verify(manifest, listed, "rcls", machine.chip, machine.root, Kind.MEDIUM)
-    for number, expected in enumerate(read_chunklist(listed)):
+    verify(manifest, listed, "rcls", machine.chip, machine.root, Kind.MEDIUM)
+    hashes = read_chunklist(listed)
+    for number, expected in enumerate(hashes):
         # asked for once, and again where it is bad
         if not any(hashlib.sha256(chunk(number)).digest() == expected for _ in range(1 + again)):
             raise ManifestRefused(Fault.DIGEST, f"chunk {number} of recoveryOS is damaged [{Stop.RECOVERY_DAMAGED}]")
-    return verified.digest
+    if chunk(len(hashes)):
+        raise ManifestRefused(Fault.DIGEST, f"recoveryOS is longer than its list [{Stop.RECOVERY_DAMAGED}]")
 
 
-def check_local(machine: Machine, volume: Volume) -> bytes:
-    """Return the SHA-384 of the chunk list of a volume's recoveryOS.
-
-    Raises
-    ------
-    ManifestRefused
-        The list is not signed, or a chunk is bad: what is local is not read again.
-    """
+def check_local(machine: Machine, volume: Volume) -> Checked:
+    """Return what was found of a volume's recoveryOS; what is local is not read again."""
     size = machine.sheet.chunk_mb * _MEGABYTE
     image = volume.files.read(RECOVERY) or b""
     manifest = volume.files.read(manifest_name(CHUNKLIST, machine.sheet.model))
@@ -87,8 +116,8 @@ def check_local(machine: Machine, volume: Volume) -> bytes:
     )
 
 
-def check_network(machine: Machine) -> bytes:
-    """Return the SHA-384 of the chunk list of the network's recoveryOS.
+def check_network(machine: Machine) -> Checked:
+    """Return what was found of the network's recoveryOS, each bad chunk asked for again.
 
     Raises
     ------
@@ -96,8 +125,6 @@ def check_network(machine: Machine) -> bytes:
         There is no network.
     SignerRefused
         The server has none.
-    ManifestRefused
-        The list is not signed, or a chunk stays bad however often it is asked for.
     """
     fetch = machine.service.fetch
     listed = fetch(INTERNET, CHUNKLIST)

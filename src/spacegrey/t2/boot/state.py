@@ -18,9 +18,13 @@ from spacegrey.t2.boot.policy import SecureBoot, Session, Source, Where
 if TYPE_CHECKING:
     from spacegrey.t2.files import Files
 
-FORMAT = 1
+FORMAT = 2
+"""1: without ``windows``; it is read still, and written anew as 2 at the next change."""
+
+OLDEST = 1
 NAME = "state.json"
 _NEXT = "state.next"
+_LARGEST_FAILURE = 0xFF
 
 
 class Anchor(Protocol):
@@ -54,6 +58,8 @@ class BootState:
     ----------
     secure_boot, external_boot
         The policies.
+    windows : bool
+        Whether Boot Camp Assistant let Microsoft's authority for Windows in.
     firmware_password : FirmwarePassword or None
         As it was set.
     slot : int
@@ -82,6 +88,7 @@ class BootState:
 
     secure_boot: SecureBoot = SecureBoot.FULL
     external_boot: bool = False
+    windows: bool = False
     firmware_password: FirmwarePassword | None = None
     slot: int = 0
     firmware_nonce: bytes = field(default=b"", repr=False)
@@ -96,13 +103,14 @@ class BootState:
     session: Session = field(default_factory=Session)
 
 
-def encode_state(state: BootState) -> bytes:
-    """Return a state as the file holds it."""
+def encode_state(state: BootState, version: int = FORMAT) -> bytes:
+    """Return a state as a file of a version holds it."""
     password = state.firmware_password
     content: dict[str, Any] = {
-        "format": FORMAT,
+        "format": version,
         "secure_boot": int(state.secure_boot),
         "external_boot": state.external_boot,
+        "windows": state.windows,
         "firmware_password": password
         and {
             "mode": password.mode,
@@ -127,6 +135,8 @@ def encode_state(state: BootState) -> bytes:
             "administrators": state.session.administrators,
         },
     }
+    if version == OLDEST:
+        del content["windows"]
     return json.dumps(content, indent=1).encode() + b"\n"
 
 
@@ -136,11 +146,19 @@ def read_state(data: bytes) -> BootState:
     Raises
     ------
     Refusal
-        It is of another version or damaged.
+        It is of a newer version or damaged.
     """
     try:
         content = cast("dict[str, Any]", json.loads(data))
-        if content["format"] != FORMAT or content["slot"] not in {0, 1}:
+        version = content["format"]
+        if type(version) is not int:
+            raise TypeError  # noqa: TRY301 - said below
+        if version > FORMAT:
+            raise Refusal(
+                f"the T2's boot state is of format {version}, and this program knows {OLDEST} to {FORMAT}: "
+                "a newer one wrote it"
+            )
+        if version not in {OLDEST, FORMAT} or content["slot"] not in {0, 1}:
             raise ValueError  # noqa: TRY301 - said below
         password, session = content["firmware_password"], content["session"]
         held = password and FirmwarePassword(
@@ -152,6 +170,7 @@ def read_state(data: bytes) -> BootState:
         found = BootState(
             secure_boot=SecureBoot(content["secure_boot"]),
             external_boot=_truth(content["external_boot"]),
+            windows=version != OLDEST and _truth(content["windows"]),
             firmware_password=held,
             slot=content["slot"],
             firmware_nonce=bytes.fromhex(content["firmware_nonce"]),
@@ -171,12 +190,10 @@ def read_state(data: bytes) -> BootState:
             ),
         )
         # one encoding: what another program wrote differently is not taken for ours
-        if not _typed(found) or encode_state(found) != data:
+        if not _typed(found) or encode_state(found, version) != data:
             raise ValueError  # noqa: TRY301 - said below
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refusal(
-            "the T2's boot state is of another version or damaged; a revive or restore makes it anew"
-        ) from None
+        raise Refusal("the T2's boot state is damaged; a restore makes it anew") from None
     return found
 
 
@@ -187,6 +204,7 @@ def _typed(state: BootState) -> bool:
     return (
         all(type(text) is str for text in texts)
         and (type(state.slot), type(state.failure)) == (int, int)
+        and 0 <= state.failure <= _LARGEST_FAILURE
         and (password is None or type(password) is FirmwarePassword)
     )
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from spacegrey.errors import Refusal
 from spacegrey.t2.boot import firmware_password
 from spacegrey.t2.boot.firmware import new_nonce
-from spacegrey.t2.boot.policy import Authenticator, Denied, PolicyRefused, SecureBoot, Where, authorise, check_session
+from spacegrey.t2.boot.policy import (
+    Authenticator,
+    Denied,
+    PolicyRefused,
+    SecureBoot,
+    Where,
+    authorise,
+    check_macos,
+    check_session,
+)
 from spacegrey.t2.boot.results import Stop
 from spacegrey.t2.image4.payload import nonce_hash
 from spacegrey.t2.image4.verify import Kind, verify
@@ -59,6 +68,32 @@ def set_policy(
         secure_boot=state.secure_boot if secure_boot is None else secure_boot,
         external_boot=state.external_boot if external_boot is None else external_boot,
     )
+    machine.state.save(done)
+    return done
+
+
+def set_windows(
+    machine: Machine,
+    authenticator: Authenticator,
+    password: bytes | bytearray,
+    user: str | None = None,
+    *,
+    allowed: bool,
+) -> BootState:
+    """Let the authority under which Windows is signed in, or out again, as Boot Camp Assistant does.
+
+    Raises
+    ------
+    PolicyRefused
+        macOS does not run from the internal disk, or the password is not an administrator's.
+    """
+    state = machine.state.load()
+    check_macos(state.session)
+    try:
+        authenticator.authenticate(password, user)
+    except Refusal as error:
+        raise PolicyRefused(Denied.WRONG_CREDENTIAL, str(error)) from None
+    done = replace(machine.state.load(), windows=allowed)
     machine.state.save(done)
     return done
 

@@ -18,6 +18,9 @@ LOADER, KERNEL, RECOVERY, CHUNKLIST, BUILD = (
 )
 """Files of a macOS volume; the last names its build for the signing server."""
 
+WINDOWS_LOADER, OTHER_LOADER = "bootmgfw.efi", "bootx64.efi"
+"""Files of a volume with Windows, and of one with another system: its place where removable disks have theirs."""
+
 SIGNED = {LOADER: "efib", KERNEL: "mkrn", CHUNKLIST: "rcls"}
 """Files with a manifest beside them, and their types in it."""
 
@@ -43,7 +46,7 @@ class Volume:
     external : bool
         Whether it is not on the storage behind the T2.
     form : str
-        ``"apfs"`` or ``"hfs+"``.
+        ``"apfs"``, ``"hfs+"`` or ``"ntfs"``.
     system : System
         What is installed.
     administrators : bool

@@ -12,9 +12,9 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from spacegrey.errors import Refusal
+from spacegrey.t2.files import checked, read_json
 
 FORMAT = 1
 
@@ -46,15 +46,15 @@ class Anchor:
             The file is damaged or of another version.
         """
         try:
-            found: object = json.loads(self.path.read_text(encoding="utf-8"))
+            content = read_json(self.path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             raise Refusal(f"{self.path} cannot be read: it says how new this machine's state is") from None
-        content = cast("dict[str, object]", found) if isinstance(found, dict) else {}
+        checked(content, self.path, FORMAT)
         sequence, digest = content.get("sequence"), content.get("digest")
-        if content.get("format") != FORMAT or not isinstance(sequence, int) or not isinstance(digest, str):
-            raise Refusal(f"{self.path} is of another version or damaged: it says how new this machine's state is")
+        if type(sequence) is not int or not isinstance(digest, str):
+            raise Refusal(f"{self.path} is damaged: it says how new this machine's state is")
         return sequence, digest
 
     def check(self, sequence: int, digest: str) -> None:

@@ -1,56 +1,63 @@
 """The AES engine beside the data path: ciphertext and plaintext pass by shared memory, the key stays in this process.
 
-A channel belongs to one thread of the storage process: a stretch of shared memory of 256 KiB, and a socket on which it
-says what to do with it. The real engine sits between flash and memory and is given its key over wires of its own.
+A channel belongs to one thread of the storage process: memory that both see, where that thread has the pages it works
+on, and a socket on which it says what to do with them (`wire.py`). The real engine sits between flash and memory and is
+given its key over wires of its own.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import mmap
 import os
 import socket
-import struct
 import tempfile
 import threading
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from spacegrey.t2.enclave import wire
 from spacegrey.t2.enclave.messages import QUIET
+from spacegrey.t2.storage.engine import PAGE, TAG_BYTES, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
     from spacegrey.t2.storage.engine import XtsKey
 
-ROOM_BYTES = 1 << 18
-"""Shared memory of one channel: what stays in a core's cache. [B]"""
+MEMORY_BYTES = 72 << 20
+"""Shared memory of one channel: an NBD client's largest requests and answers. Only what is used is taken. [B]"""
 
-REQUEST = struct.Struct("<QII")
-"""Physical number of the first page, bytes, what to do."""
+TOGETHER_S = 0.01
+"""How long a thread and its engine stay on one processor before the system may choose another for them. [s]"""
 
-ENCRYPT, DECRYPT, DECRYPT_EACH, TAG = range(4)
+_BOUNCE = 1 << 18  # for pages that lie elsewhere: what stays in a core's cache
+_WORDS = wire.MESSAGE_BYTES // 8
 
-_PAGE = 4096
-_MEMORY_BYTES = ROOM_BYTES + ROOM_BYTES // _PAGE * 8  # behind the pages the numbers of those that are scattered
-_REPLY = struct.Struct("<I")
-_TAG_BYTES = 16
+
+def _processor() -> Callable[[], int] | None:
+    """Return what tells a thread's processor, where threads can be kept on one."""
+    found: Any = getattr(ctypes.CDLL(None), "sched_getcpu", None)
+    return found if hasattr(os, "sched_setaffinity") else None
 
 
 def shared_memory() -> int:
-    """Return a file in memory of `ROOM_BYTES` whose length nobody can change."""
+    """Return a file in memory of `MEMORY_BYTES` whose length nobody can change."""
     if hasattr(os, "memfd_create"):
         made = os.memfd_create("enclave", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(made, _MEMORY_BYTES)
+        os.ftruncate(made, MEMORY_BYTES)
         fcntl.fcntl(made, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         return made
     with tempfile.TemporaryFile() as file:
-        file.truncate(_MEMORY_BYTES)
+        file.truncate(MEMORY_BYTES)
         return os.dup(file.fileno())
 
 
@@ -59,12 +66,13 @@ class Channel:
 
     def __init__(self, key: XtsKey, ended: Callable[[Channel], None]) -> None:
         self._key, self._ended = key, ended
-        self._busy = threading.Lock()
-        self._open = True
+        self._words = np.zeros(1 + _WORDS, np.int64)
+        self._closed, _ = place_of(self._words)
         self._memory = shared_memory()
-        self._room = mmap.mmap(self._memory, _MEMORY_BYTES)
+        self._room = memoryview(mmap.mmap(self._memory, MEMORY_BYTES))
         self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        threading.Thread(target=self._serve, daemon=True, name="engine").start()
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="engine")
+        self._thread.start()
 
     def files(self) -> list[int]:
         """Return what the storage gets: the shared memory and its end of the socket."""
@@ -77,43 +85,40 @@ class Channel:
 
     def revoke(self) -> None:
         """Return when no page is in the engine, and let none in any more."""
-        with self._busy:
-            self._open = False
+        wire.set_word(self._closed, 1)
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
 
     def _serve(self) -> None:
-        room = memoryview(self._room)
+        memory, _ = place_of(self._room)
+        file, message, closed = self._socket.fileno(), self._closed + 8, self._closed
+        processor = -1
         try:
-            while len(request := self._socket.recv(REQUEST.size, socket.MSG_WAITALL)) == REQUEST.size:
-                self._socket.sendall(_REPLY.pack(self._do(room, *REQUEST.unpack(request))))
-        except OSError:
+            engine = self._key.contexts()
+            while True:
+                why = wire.attend(file, message, memory, MEMORY_BYTES, closed, *engine, processor)
+                if why == wire.OTHER:
+                    self._words[1] = self._tag()
+                    self._socket.sendall(self._words[1:2].tobytes(), QUIET)
+                elif why == wire.MOVE:
+                    processor = int(self._words[1 + wire.PROCESSOR // 8])
+                    with suppress(OSError, ValueError, OverflowError, AttributeError):  # the storage may say anything
+                        os.sched_setaffinity(0, {processor})
+                else:
+                    return
+        except (OSError, ValueError):
             pass  # the storage has gone, or the volume was locked
         finally:
             self._socket.close()
             self._ended(self)
 
-    def _do(self, room: memoryview, page: int, length: int, what: int) -> int:
-        if length > ROOM_BYTES or length % _PAGE or page + max(1, length // _PAGE) > 1 << 63:
+    def _tag(self) -> int:
+        """Make the tag of one page, which goes where numbers of pages would stand."""
+        _, number, place, *_ = self._words[1:].tolist()
+        if not wire.allowed(MEMORY_BYTES, number, place, 1):
             return errno.EINVAL
-        view = room[:length]
-        with self._busy:
-            if not self._open:
-                return errno.EKEYREVOKED
-            if what == DECRYPT:
-                self._key.decrypt(page, view, view)
-            elif what == ENCRYPT:
-                self._key.encrypt(page, view, view)
-            elif what == DECRYPT_EACH:
-                import numpy as np  # the engine has it already
-
-                # A copy: the storage may change its numbers while the engine reads them.
-                pages = np.frombuffer(room, np.int64, length // _PAGE, ROOM_BYTES).copy()
-                self._key.decrypt_each(pages, view)
-            elif what == TAG:
-                room[:_TAG_BYTES] = self._key.tag(page, view)
-            else:
-                return errno.EINVAL
+        self._room[wire.NUMBERS : wire.NUMBERS + TAG_BYTES] = self._key.tag(number, self._room[place : place + PAGE])
         return 0
 
 
@@ -125,28 +130,69 @@ class _Ends(threading.local):
 
 
 class End:
-    """The storage's end of a channel."""
+    """The storage's end of a channel.
+
+    Parameters
+    ----------
+    memory : int
+        The shared memory's file, which is closed.
+    made : socket
+        Its end of the socket.
+    """
 
     def __init__(self, memory: int, made: socket.socket) -> None:
-        self.room = memoryview(mmap.mmap(memory, _MEMORY_BYTES))
+        self.room = memoryview(mmap.mmap(memory, MEMORY_BYTES))
         os.close(memory)
-        self.socket = made
+        self.socket, self._file = made, made.fileno()
+        self._at, _ = place_of(self.room)
+        self._message = np.zeros(_WORDS, np.int64)
+        self._message_at, _ = place_of(self._message)
+        self._taken = wire.ROOM + _BOUNCE
+        self.processor: Callable[[], int] | None = None
+        self._until, self._here = 0.0, -1
+        self._everywhere: set[int] = set()
 
-    def ask(self, page: int, length: int, what: int) -> None:
-        """Have the engine do something with the room's first bytes.
+    def take(self, length: int) -> memoryview | None:
+        """Return memory for pages that the engine reaches, if there is so much of it left."""
+        start = self._taken
+        if start + length > MEMORY_BYTES:
+            return None
+        self._taken += -(-length // PAGE) * PAGE
+        return self.room[start : start + length]
+
+    def inside(self, place: int, length: int) -> int:
+        """Return where an address is in the memory, or 0 if it is not."""
+        offset = place - self._at
+        return offset if wire.ROOM <= offset <= MEMORY_BYTES - length else 0
+
+    def ask(self, what: int, number: int, place: int, count: int) -> None:
+        """Have the engine do something with pages in the memory.
 
         Raises
         ------
         OSError
-            EIO: the volume was locked, or the enclave is gone.
+            EACCES: the volume was locked, or the enclave is gone.
         """
-        try:
-            self.socket.sendall(REQUEST.pack(page, length, what), QUIET)
-            reply = self.socket.recv(_REPLY.size, socket.MSG_WAITALL)
-        except OSError:
-            reply = b""
-        if len(reply) != _REPLY.size or _REPLY.unpack(reply)[0]:
-            raise OSError(errno.EIO, "the volume is locked: its key is gone")
+        if self.processor and time.monotonic() > self._until:
+            self._stay(self.processor)
+        answer = wire.ask(self._file, self._message_at, what, number, place, count, self._here)
+        if answer:
+            if answer < 0:
+                self.socket.close()  # so that no later answer is taken for this one
+                self._file = -1
+                raise OSError(errno.EACCES, "the volume is locked: its key is gone")  # no fault of the flash
+            raise OSError(errno.EIO, "the engine refused")
+
+    def _stay(self, processor: Callable[[], int]) -> None:
+        """Keep this thread where it is for a while; every other time let the system choose."""
+        with suppress(OSError):
+            if self._everywhere:
+                os.sched_setaffinity(0, self._everywhere)
+                self._everywhere = set()
+            else:
+                self._everywhere, self._here = os.sched_getaffinity(0), processor()
+                os.sched_setaffinity(0, {self._here})
+                self._until = time.monotonic() + TOGETHER_S
 
     def __del__(self) -> None:
         with suppress(OSError):
@@ -172,52 +218,59 @@ class EngineHandle:
             end = self._ends.end = self._connect()
         return end
 
-    def _run(self, page: int, source: Buffer, target: Buffer, what: int) -> None:
+    def room(self, length: int, *, busy: bool = False) -> memoryview:
+        """Return memory of this thread that the engine reaches without a copy, as long as there is some."""
         end = self._end()
-        room = end.room
-        given, wanted = memoryview(source).cast("B"), memoryview(target).cast("B")
-        if len(given) != len(wanted) or len(given) % _PAGE:
-            raise ValueError(f"{len(given)} bytes into {len(wanted)}: the engine takes whole pages of {_PAGE}")
-        for start in range(0, len(given), ROOM_BYTES):
-            length = min(ROOM_BYTES, len(given) - start)
-            room[:length] = given[start : start + length]
-            end.ask(page + start // _PAGE, length, what)
-            wanted[start : start + length] = room[:length]
+        if busy:
+            end.processor = _processor()
+        taken = end.take(length)
+        return memoryview(mmap.mmap(-1, length)) if taken is None else taken
 
-    def encrypt(self, page: int, source: Buffer, target: Buffer) -> None:
-        """Encrypt whole pages; as `XtsKey.encrypt`.
+    def _run(self, what: int, page: int, memory: Buffer, numbers: NDArray[np.int64] | None = None) -> None:
+        end = self._end()
+        address, size = place_of(memory)
+        if size % PAGE or (numbers is not None and size != numbers.size * PAGE):
+            raise ValueError(f"{size} bytes: the engine takes whole pages of {PAGE}")
+        inside = end.inside(address, size)
+        step = size if inside and numbers is None else _BOUNCE
+        for start in range(0, size, step):
+            length, first, place = min(step, size - start), page + start // PAGE, inside + start
+            if numbers is not None:
+                some = numbers[start // PAGE : (start + length) // PAGE].tobytes()
+                end.room[wire.NUMBERS : wire.NUMBERS + len(some)], first = some, 0
+            if inside:
+                end.ask(what, first, place, length // PAGE)
+            else:
+                view = memoryview(memory).cast("B")[start : start + length]
+                bounce = end.room[wire.ROOM : wire.ROOM + length]
+                bounce[:] = view
+                end.ask(what, first, wire.ROOM, length // PAGE)
+                view[:] = bounce
+
+    def encrypt(self, page: int, memory: Buffer) -> None:
+        """Encrypt whole pages where they are; as `XtsKey.encrypt`.
 
         Raises
         ------
         OSError
-            EIO: the volume was locked.
+            EACCES: the volume was locked.
         """
-        self._run(page, source, target, ENCRYPT)
+        self._run(wire.ENCRYPT, page, memory)
 
-    def decrypt(self, page: int, source: Buffer, target: Buffer) -> None:
-        """Decrypt whole pages; as `encrypt`."""
-        self._run(page, source, target, DECRYPT)
+    def decrypt(self, page: int, memory: Buffer) -> None:
+        """Decrypt whole pages where they are; as `encrypt`."""
+        self._run(wire.DECRYPT, page, memory)
 
-    def decrypt_each(self, pages: NDArray[np.int64], target: Buffer) -> None:
-        """Decrypt pages in place that lie side by side in memory and have these physical numbers."""
-        end, wanted = self._end(), memoryview(target).cast("B")
-        if len(wanted) != pages.size * _PAGE:
-            raise ValueError(f"{len(wanted)} bytes are not {pages.size} pages")
-        most = ROOM_BYTES // _PAGE
-        for first in range(0, pages.size, most):
-            some = memoryview(pages[first : first + most].tobytes())
-            start, length = first * _PAGE, len(some) // 8 * _PAGE
-            end.room[:length] = wanted[start : start + length]
-            end.room[ROOM_BYTES : ROOM_BYTES + len(some)] = some
-            end.ask(0, length, DECRYPT_EACH)
-            wanted[start : start + length] = end.room[:length]
+    def decrypt_each(self, pages: NDArray[np.int64], memory: Buffer) -> None:
+        """Decrypt pages that lie side by side in memory and have these physical numbers; as `encrypt`."""
+        self._run(wire.DECRYPT_EACH, 0, memory, pages)
 
     def tag(self, page: int, ciphertext: Buffer) -> bytes:
         """Return the tag of one page's ciphertext."""
-        end, view = self._end(), memoryview(ciphertext).cast("B")
-        end.room[: len(view)] = view
-        end.ask(page, len(view), TAG)
-        return bytes(end.room[:_TAG_BYTES])
+        end = self._end()
+        end.room[wire.ROOM : wire.ROOM + PAGE] = memoryview(ciphertext).cast("B")
+        end.ask(wire.TAG, page, wire.ROOM, 1)
+        return bytes(end.room[wire.NUMBERS : wire.NUMBERS + TAG_BYTES])
 
     def __repr__(self) -> str:
         return "<EngineHandle>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -11,13 +12,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, Refusal
-from spacegrey.t2.enclave.channel import EngineHandle, received
 from spacegrey.t2.enclave.messages import QUIET, SOCKET, Broken, Message, packed, read, run_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from spacegrey.t2.enclave.channel import End
+    from spacegrey.t2.enclave.channel import End, EngineHandle
 
 SLOWEST_S = 60.0
 """How long an answer may take: a password, on a computer that has much else to do. [s]"""
@@ -77,6 +77,8 @@ class EnclaveClient:
         Refusal
             The volume is locked.
         """
+        from spacegrey.t2.enclave.channel import EngineHandle  # not above: it needs the compiler
+
         handle = str(self.ask("handle", volume=volume))
         return EngineHandle(lambda: _channel(self._chip, handle))
 
@@ -124,6 +126,8 @@ def _connected(chip: Path) -> socket.socket:
 
 
 def _channel(chip: Path, handle: str) -> End:
+    from spacegrey.t2.enclave.channel import received
+
     try:
         with _connected(chip) as line:
             line.sendall(packed({"do": "channel", "handle": handle}), QUIET)
@@ -131,7 +135,7 @@ def _channel(chip: Path, handle: str) -> End:
             _checked(read(line, head))
             return received(files)
     except (Refusal, Broken) as error:
-        raise OSError(5, f"the volume is locked: {error}") from None
+        raise OSError(errno.EACCES, f"the volume is locked: {error}") from None
 
 
 def is_on(chip: Path) -> bool:
@@ -161,6 +165,28 @@ def switch_on(chip: Path, disk: Path, name: str, **how: object) -> EnclaveClient
         It does not start; the line says why.
     """
     words = [sys.executable, "-I", "-m", "spacegrey.t2.enclave.process", str(chip), str(disk)]
+    try:
+        started, ours, said = _spawned(words)
+    except OSError as error:
+        raise Refusal(f"the enclave's process cannot be started: {(error.strerror or str(error)).lower()}") from None
+    with ours, suppress(OSError):
+        ours.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
+    with os.fdopen(said) as told:
+        line = told.readline()
+    if not line:
+        number = os.waitstatus_to_exitcode(os.waitpid(started, 0)[1])
+        ended = f"signal {-number}" if number < 0 else f"status {number}"
+        raise Refusal(f"the enclave's process ended at its start ({ended}): is there memory enough?")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        os.waitpid(started, 0)
+    _checked(answer)
+    _children[chip] = started
+    return EnclaveClient(chip)
+
+
+def _spawned(words: list[str]) -> tuple[int, socket.socket, int]:
+    """Start a process; return its number, a line to its standard input, and a file with its standard output."""
     ours, theirs = socket.socketpair()
     said, tells = os.pipe()
     files = [
@@ -168,22 +194,16 @@ def switch_on(chip: Path, disk: Path, name: str, **how: object) -> EnclaveClient
         (os.POSIX_SPAWN_DUP2, tells, 1),
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
     ]
-    # No Popen: the process outlives this one.
-    started = os.posix_spawn(sys.executable, words, os.environ, file_actions=files, setsid=True)
-    theirs.close()
-    os.close(tells)
-    with ours, suppress(OSError):
-        ours.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
-    with os.fdopen(said) as told:
-        line = told.readline()
-    if not line:
-        raise Refusal(f"the enclave's process ended at its start (status {os.waitpid(started, 0)[1]})")
-    answer = json.loads(line)
-    if not answer["ok"]:
-        os.waitpid(started, 0)
-    _checked(answer)
-    _children[chip] = started
-    return EnclaveClient(chip)
+    try:
+        # No Popen: the process outlives this one.
+        return os.posix_spawn(sys.executable, words, os.environ, file_actions=files, setsid=True), ours, said
+    except OSError:
+        ours.close()
+        os.close(said)
+        raise
+    finally:
+        theirs.close()
+        os.close(tells)
 
 
 _children: dict[Path, int] = {}  # those that this process started, to be buried

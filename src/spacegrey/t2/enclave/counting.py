@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import Refusal
-from spacegrey.t2.enclave.attempts import Attempts, Place, Tries, attempts, check, span, times
+from spacegrey.t2.enclave.attempts import Attempts, Place, Tries, attempts, check, span
 from spacegrey.t2.enclave.keys import WrongKey, wiped
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ class Counting:
             self._keep(exhausted=True, media={})
             return Refusal("wrong password; that was the last attempt: the media keys are destroyed")
         then = f"; the next attempt in {span(delay)}" if delay else ""
-        return Refusal(f"wrong password, {times(failed)} in a row{then}")
+        left = self.table.last(self.ways) - failed
+        return Refusal(f"wrong password: {failed} failed in a row, {left} left{then}")
 
     def forget(self) -> None:
         """Begin to count anew."""

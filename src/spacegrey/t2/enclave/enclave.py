@@ -1,39 +1,32 @@
 """The Secure Enclave: what it does for a message, in the process that holds the keys and in no other.
 
-Every change of what must last goes through `Enclave._commit`: first the keybag of the next generation, then the locker
-that names it, then the answer.
+What must last is in `Kept`, which is the old state or the new one at every moment.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.enclave import keys
-from spacegrey.t2.enclave.attempts import Place, attempts
+from spacegrey.t2.enclave.attempts import Place
 from spacegrey.t2.enclave.counting import Counting
-from spacegrey.t2.enclave.keybag import (
-    Entry,
-    Keybag,
-    read_keybag,
-    remove_others,
-    resealed,
-    seal,
-    unseal,
-    write_keybag,
-)
+from spacegrey.t2.enclave.drbg import draw
+from spacegrey.t2.enclave.kept import Kept
+from spacegrey.t2.enclave.keybag import Keybag
 from spacegrey.t2.enclave.keys import Mode, WrongKey, unwrap, wiped, wrap
-from spacegrey.t2.enclave.locker import NONCE_BYTES, blank
+from spacegrey.t2.enclave.locker import NONCE_BYTES
 from spacegrey.t2.enclave.volumes import Volumes
+from spacegrey.t2.enclave.wrapping import Wrapping, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from spacegrey.t2.enclave.keybag import Entry
     from spacegrey.t2.enclave.keys import Uid
     from spacegrey.t2.enclave.locker import Locker
 
@@ -69,29 +62,25 @@ class Enclave:
         clock: Callable[[], float] = time.monotonic,
         calibrated: Callable[[], int] = keys.calibrate,
     ) -> None:
-        self._uid, self._locker, self._disk, self.mode = uid, locker, disk, mode
-        self._calibrated = calibrated
+        self._uid, self.mode = uid, mode
+        self.kept = Kept(uid, locker, disk)
+        self._wrapping = Wrapping(uid, mode, calibrated)
+        self._clock = clock
         self.volumes = Volumes()
         self._logged_in: str | None = None
-        nonce = bytes.fromhex(locker.content["nonce"])
-        self._keybag = read_keybag(disk, locker.content["generation"], uid, nonce)
-        remove_others(disk, self._keybag.generation)
         self.counting = Counting(locker, clock)
 
-    @staticmethod
-    def manufacture(uid: Uid, locker: Locker, disk: Path, profile: str) -> None:
-        """Give a new chip its first state: no volume, no password, FileVault off."""
-        attempts(profile)
-        content = blank(profile)
-        write_keybag(disk, Keybag(generation=1), uid, bytes.fromhex(content["nonce"]))
-        locker.commit(content)
+    def restarted(self, mode: Mode) -> Enclave:
+        """Forget every key and start anew, in another mode: a reset of the chip."""
+        self.lock()
+        return Enclave(self._uid, self.kept.locker, self.kept.disk, mode, self._clock, self._wrapping.calibrated)
 
     # what anybody may know
 
     @property
     def filevault(self) -> bool:
         """Whether the disk needs a password."""
-        return bool(self._keybag.entries) and self._keybag.find("uid") is None
+        return bool(self.kept.keybag.entries) and self.kept.keybag.find("uid") is None
 
     def status(self) -> dict[str, Any]:
         """Return what may be said without a password; the keys are those of `t2 status --json`."""
@@ -100,9 +89,10 @@ class Enclave:
             "filevault": self.filevault,
             "unlocked": bool(self.volumes.names()),
             "logged_in": self._logged_in,
-            "users": self._keybag.users(),
+            "users": self.kept.keybag.users(),
+            "administrators": self.kept.keybag.administrators(),
             "recovery_key": self.counting.ways > 0,
-            "volumes": sorted(self._keybag.volumes),
+            "volumes": sorted(self.kept.keybag.volumes),
             "connections": self.volumes.connections(),
             "attempts": self.counting.status(),
         }
@@ -113,41 +103,42 @@ class Enclave:
 
     # passwords
 
-    def _kek(self, secret: bytes | bytearray, entry: Entry) -> bytearray:
-        engine = self._uid.derive("password", mode=self.mode)
-        return keys.entangle(engine, secret, bytes.fromhex(entry.salt), entry.rounds)
-
-    def _opened(self, entry: Entry, under: bytes | bytearray) -> bytearray:
-        """Return the class key, or raise `WrongKey`."""
-        return unwrap(under, unseal(self._uid, self._nonce, entry.wrapped))
-
-    @property
-    def _nonce(self) -> bytes:
-        return bytes.fromhex(self._locker.content["nonce"])
-
-    def _entry_of(self, user: str | None) -> Entry:
-        users = self._keybag.users()
+    def _entry_of(self, user: str | None, *, admin: bool = False) -> Entry:
+        users, administrators = self.kept.keybag.users(), self.kept.keybag.administrators()
         if not users:
             raise Refusal("no password is set: set one with 'spacegrey t2 passwd DIR'")
-        name = user or users[0]
-        entry = self._keybag.find("password", name)
+        name = user or (administrators if admin else users)[0]
+        entry = self.kept.keybag.find("password", name)
         if entry is None:
             raise Refusal(f"no user {name!r}; users: {', '.join(users)}; no attempt is lost")
+        if admin and not entry.admin:
+            raise Refusal(f"{name!r} is no administrator; those are: {', '.join(administrators)}; no attempt is lost")
         return entry
 
     def _try(self, secret: bytes | bytearray, entry: Entry, place: Place) -> bytearray:
         """Return the class key, for an attempt that counts unless somebody is logged in."""
         if self._logged_in is None:
-            return self.counting.attempt(place, lambda: self._kek(secret, entry), lambda kek: self._opened(entry, kek))
-        kek = self._kek(secret, entry)
+            try:
+                return self.counting.attempt(
+                    place,
+                    lambda: self._wrapping.kek(secret, entry),
+                    lambda kek: self._wrapping.opened(entry, kek, self.kept.nonce),
+                )
+            except Refusal as error:
+                if self.mode is Mode.DFU:
+                    raise Refusal(f"{error}; the chip is in DFU mode, where no password opens the disk") from None
+                raise
+        kek = self._wrapping.kek(secret, entry)
         with wiped(kek):  # limits are off, so that nobody can burn the data of a running machine
             try:
-                return self._opened(entry, kek)
+                return self._wrapping.opened(entry, kek, self.kept.nonce)
             except WrongKey:
                 raise Refusal("wrong password; not counted, because a user is logged in") from None
 
-    def _class_key(self, password: bytes | bytearray, user: str | None, place: Place = Place.LOGIN) -> bytearray:
-        entry = self._entry_of(user)
+    def _class_key(
+        self, password: bytes | bytearray, user: str | None, place: Place = Place.LOGIN, *, admin: bool = False
+    ) -> bytearray:
+        entry = self._entry_of(user, admin=admin)
         class_key = self._try(password, entry, place)
         self._logged_in = self._logged_in or entry.user
         return class_key
@@ -162,7 +153,7 @@ class Enclave:
         Refusal
             A password is needed, it is wrong, or no attempt may be made now.
         """
-        if not self._keybag.volumes:
+        if not self.kept.keybag.volumes:
             raise Refusal("there is no volume: it was erased; 'spacegrey t2 restore DIR' makes an empty one")
         class_key = self._without_password() if password is None else self._class_key(password, user, place)
         with wiped(class_key):
@@ -176,27 +167,34 @@ class Enclave:
         Refusal
             There is none, it is wrong, or no attempt may be made now.
         """
-        entry = self._keybag.find("recovery")
-        if entry is None or self._locker.content["recovery_sha256"] is None:
+        entry = self.kept.keybag.find("recovery")
+        if entry is None or self.kept.content["recovery_sha256"] is None:
             raise Refusal("there is no recovery key")
         secret = keys.recovery_bytes(text)
         with wiped(secret):
             class_key = self._try(secret, entry, Place.MECHANISM)
-            known = bytes.fromhex(self._locker.content["recovery_sha256"])
+            known = bytes.fromhex(self.kept.content["recovery_sha256"])
             if not hmac.compare_digest(hashlib.sha256(secret).digest(), known):
                 raise Refusal("this recovery key is not the latest")
         with wiped(class_key):
             self._open_volumes(class_key)
 
-    def authenticate(self, password: bytes | bytearray, user: str | None = None, place: Place = Place.RECOVERY) -> str:
+    def authenticate(
+        self,
+        password: bytes | bytearray,
+        user: str | None = None,
+        place: Place = Place.RECOVERY,
+        *,
+        admin: bool = False,
+    ) -> str:
         """Return the user whose password this is; the disk stays as it is.
 
         Raises
         ------
         Refusal
-            It is wrong, or no attempt may be made now.
+            It is wrong, no attempt may be made now, or an administrator is asked for and this is none.
         """
-        entry = self._entry_of(user)
+        entry = self._entry_of(user, admin=admin)
         class_key = self._try(password, entry, place)
         keys.wipe(class_key)
         return entry.user
@@ -212,7 +210,7 @@ class Enclave:
         Parameters
         ----------
         old : bytes-like, optional
-            The one that holds; None sets the first.
+            The one that holds; None sets the first one of the machine, whose user is an administrator.
         new : bytes-like
             1 to 255 bytes.
         user : str, optional
@@ -226,16 +224,66 @@ class Enclave:
             The old one is wrong or missing.
         """
         keys.check_password(new)
-        if self._keybag.users():
+        if self.kept.keybag.users():
             if old is None:
                 raise Refusal("there is a password: give it too")
-            name = self._entry_of(user).user
+            entry = self._entry_of(user)
+            name, admin = entry.user, entry.admin
             class_key = self._class_key(old, name)
         else:
-            name = user or ADMIN
+            name, admin = check_name(user or ADMIN), True
             class_key = self._without_password()
         with wiped(class_key):
-            self._replace(self._made("password", new, class_key, name))
+            self.kept.replace(self._wrapping.password(new, class_key, name, admin=admin))
+
+    def add_user(
+        self, name: str, new: bytes | bytearray, password: bytes | bytearray, by: str | None = None, *, admin: bool
+    ) -> None:
+        """Give a further user a way to the class key: what a secure token is. The first user's came with it.
+
+        Parameters
+        ----------
+        name : str
+            The new user's.
+        new : bytes-like
+            The new user's password, 1 to 255 bytes.
+        password, by
+            An administrator's; by default the first one's.
+        admin : bool
+            Whether the new user is an administrator too.
+
+        Raises
+        ------
+        InputError
+            The name is taken or none, or the new password is empty or too long.
+        Refusal
+            The administrator's password is wrong, or there is no user yet.
+        """
+        keys.check_password(new)
+        if check_name(name) in self.kept.keybag.users():
+            raise InputError(f"there is a user {name!r} already")
+        class_key = self._class_key(password, by, admin=True)
+        with wiped(class_key):
+            self.kept.replace(self._wrapping.password(new, class_key, name, admin=admin))
+
+    def remove_user(self, name: str, password: bytes | bytearray, by: str | None = None) -> None:
+        """Take a user's way to the class key away: what was wrapped under the password is dead.
+
+        Raises
+        ------
+        Refusal
+            There is no such user, it is the last administrator, or the administrator's password is wrong.
+        """
+        self._entry_of(by, admin=True)
+        entry = self._entry_of(name)
+        if self.kept.keybag.administrators() == [entry.user]:
+            raise Refusal(f"{entry.user!r} is the last administrator and stays; no attempt is lost")
+        keys.wipe(self._class_key(password, by, admin=True))
+        self.kept.change(lambda bag, _nonce: bag.model_copy(
+            update={"entries": [one for one in bag.entries if (one.kind, one.user) != ("password", entry.user)]}
+        ))  # fmt: skip
+        if self._logged_in == entry.user:
+            self._logged_in = None
 
     def set_filevault(self, *, on: bool, password: bytes | bytearray, user: str | None = None) -> str | None:
         """Turn FileVault on or off; nothing is encrypted anew, and the blob of before is dead.
@@ -247,103 +295,88 @@ class Enclave:
         """
         if on == self.filevault:
             raise Refusal(f"FileVault is {'on' if on else 'off'} already")
-        class_key = self._class_key(password, user)
+        class_key = self._class_key(password, user, admin=True)
         with wiped(class_key):
             if on:
                 text = keys.new_recovery_key()
-                self._replace(self._recovery(text, class_key), drop="uid", recovery_sha256=_sha256(text))
+                made = self._wrapping.recovery(text, class_key)
+                self.kept.replace(made, drop="uid", recovery_sha256=_sha256(text))
                 return text
-            inner = wrap(self._uid.derive("no password", mode=self.mode), class_key)
-            self._replace(("uid", "", "", 0, inner), drop="recovery", recovery_sha256=None)
+            self.kept.replace(self._wrapping.without(class_key), drop="recovery", recovery_sha256=None)
         return None
 
     def new_recovery_key(self, password: bytes | bytearray, user: str | None = None) -> str:
         """Return a new recovery key; the one of before is dead, and only the SHA-256 of this one is kept."""
         if not self.filevault:
             raise Refusal("FileVault is off: there is nothing to recover")
-        class_key = self._class_key(password, user)
+        class_key = self._class_key(password, user, admin=True)
         text = keys.new_recovery_key()
         with wiped(class_key):
-            self._replace(self._recovery(text, class_key), recovery_sha256=_sha256(text))
+            self.kept.replace(self._wrapping.recovery(text, class_key), recovery_sha256=_sha256(text))
         return text
 
     def add_volume(self, name: str, password: bytes | bytearray | None = None) -> None:
         """Make a volume's keys, and open it."""
-        if name in self._keybag.volumes:
+        if name in self.kept.keybag.volumes:
             raise InputError(f"there is a volume {name!r} already")
         if self.mode is Mode.DFU:
             raise Refusal("in DFU mode no volume is made: its keys would open nowhere else")
-        if not self._keybag.entries:
+        if not self.kept.keybag.entries:
             class_key = keys.new_key()
         else:
             class_key = self._without_password() if password is None else self._class_key(password, None)
-        volume_key, media_key, nonce = keys.new_volume_key(), keys.new_key(), secrets.token_bytes(NONCE_BYTES)
+        volume_key, media_key = keys.new_volume_key(), keys.new_key()
 
-        def change(bag: Keybag) -> Keybag:
+        def change(bag: Keybag, nonce: bytes) -> Keybag:
             wrapped = wrap(media_key, wrap(class_key, volume_key)).hex()
-            inner = wrap(self._uid.derive("no password", mode=self.mode), class_key)
-            entries = bag.entries or [Entry(kind="uid", wrapped=seal(self._uid, nonce, inner))]
+            entries = bag.entries or [self._wrapping.without(class_key).sealed(self._uid, nonce)]
             return bag.model_copy(update={"volumes": {**bag.volumes, name: wrapped}, "entries": entries})
 
         with wiped(class_key, media_key):
             media = wrap(self._uid.derive("media key", mode=self.mode), media_key).hex()
-            self._commit(
-                resealed(self._keybag, self._uid, self._nonce, nonce, change),
-                nonce,
-                media={**self._locker.content["media"], name: media},
-            )
+            self.kept.change(change, media={**self.kept.content["media"], name: media})
         self.volumes.open(name, volume_key)
 
     def delete_volume(self, name: str) -> None:
         """Destroy a volume's media key; durable when this returns."""
-        if name not in self._keybag.volumes:
-            names = ", ".join(sorted(self._keybag.volumes)) or "none"
+        if name not in self.kept.keybag.volumes:
+            names = ", ".join(sorted(self.kept.keybag.volumes)) or "none"
             raise InputError(f"no volume {name!r}; volumes: {names}")
         self.volumes.lock(name)
-        kept = {key: value for key, value in self._keybag.volumes.items() if key != name}
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        self._commit(
-            resealed(self._keybag, self._uid, self._nonce, nonce, lambda bag: bag.model_copy(update={"volumes": kept})),
-            nonce,
-            media={key: value for key, value in self._locker.content["media"].items() if key != name},
+        kept = {key: value for key, value in self.kept.keybag.volumes.items() if key != name}
+        self.kept.change(
+            lambda bag, _nonce: bag.model_copy(update={"volumes": kept}),
+            media={key: value for key, value in self.kept.content["media"].items() if key != name},
         )
 
     def obliterate(self) -> None:
         """Destroy every media key, password and recovery key: Erase All, remote wipe; durable when this returns.
 
-        What is left is a chip as new, with its UID.
+        What is left is a chip as new, but for its UID and for the digests that it binds: an old boot state is an old
+        one still.
         """
         self.lock()
-        self._commit(
-            Keybag(generation=self._keybag.generation + 1), secrets.token_bytes(NONCE_BYTES),
-            media={}, recovery_sha256=None, failed=0, delay=False, exhausted=False, bound={},
+        self.kept.commit(
+            Keybag(generation=self.kept.keybag.generation + 1), draw(NONCE_BYTES),
+            media={}, recovery_sha256=None, failed=0, delay=False, exhausted=False,
         )  # fmt: skip
         self.counting.forget()
-
-    def bind(self, name: str, digest: str) -> None:
-        """Keep the digest of a file of the boot policy, so that an old copy of it is noticed."""
-        self._locker.commit({**self._locker.content, "bound": {**self._locker.content["bound"], name: digest}})
-
-    def bound(self, name: str) -> str | None:
-        """Return the digest that was bound last."""
-        found: str | None = self._locker.content["bound"].get(name)
-        return found
 
     # how
 
     def _without_password(self) -> bytearray:
-        entry = self._keybag.find("uid")
+        entry = self.kept.keybag.find("uid")
         if entry is None:
-            raise Refusal("the disk is locked: FileVault is on" if self._keybag.entries else "there is no volume")
+            raise Refusal("the disk is locked: FileVault is on" if self.kept.keybag.entries else "there is no volume")
         try:
-            return self._opened(entry, self._uid.derive("no password", mode=self.mode))
+            return self._wrapping.opened(entry, self._wrapping.alone(), self.kept.nonce)
         except WrongKey:
             raise Refusal("this chip does not open the disk: it is in DFU mode") from None
 
     def _open_volumes(self, class_key: bytearray) -> None:
         engine = self._uid.derive("media key", mode=self.mode)
-        for name, wrapped in self._keybag.volumes.items():
-            media = self._locker.content["media"].get(name)
+        for name, wrapped in self.kept.keybag.volumes.items():
+            media = self.kept.content["media"].get(name)
             if media is None:
                 raise Refusal(f"the media key of volume {name!r} is destroyed: its data cannot be read any more")
             try:
@@ -354,46 +387,12 @@ class Enclave:
             except WrongKey:
                 raise Refusal(f"the key of volume {name!r} does not open") from None
 
-    def _made(self, kind: str, secret: bytes | bytearray, class_key: bytearray, user: str = "") -> _Wrapped:
-        salt, rounds = secrets.token_bytes(keys.SALT_BYTES), self._calibrated()
-        kek = keys.entangle(self._uid.derive("password", mode=self.mode), secret, salt, rounds)
-        with wiped(kek):
-            return kind, user, salt.hex(), rounds, wrap(kek, class_key)
-
-    def _recovery(self, text: str, class_key: bytearray) -> _Wrapped:
-        secret = keys.recovery_bytes(text)
-        with wiped(secret):
-            return self._made("recovery", secret, class_key)
-
-    def _replace(self, made: _Wrapped, drop: str = "", **locked: Any) -> None:  # noqa: ANN401 - JSON
-        """Put a wrapped class key in the place of the one of its kind and user; drop another kind."""
-        kind, user, salt, rounds, inner = made
-        gone = {(kind, user), (drop, "")}
-
-        def change(bag: Keybag, nonce: bytes) -> Keybag:
-            new = Entry(kind=kind, user=user, salt=salt, rounds=rounds, wrapped=seal(self._uid, nonce, inner))
-            left = [entry for entry in bag.entries if (entry.kind, entry.user) not in gone]
-            return bag.model_copy(update={"entries": [*left, new]})
-
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        bag = resealed(self._keybag, self._uid, self._nonce, nonce, lambda bag: change(bag, nonce))
-        self._commit(bag, nonce, **locked)
-
-    def _commit(self, bag: Keybag, nonce: bytes, **locked: Any) -> None:  # noqa: ANN401 - JSON
-        write_keybag(self._disk, bag, self._uid, nonce)
-        self._locker.commit({**self._locker.content, "generation": bag.generation, "nonce": nonce.hex(), **locked})
-        self._keybag = bag
-        remove_others(self._disk, bag.generation)
-
     def close(self) -> None:
         """Let go of the locker's file."""
-        self._locker.close()
+        self.kept.locker.close()
 
     def __repr__(self) -> str:
         return "<Enclave>"
-
-
-_Wrapped = tuple[str, str, str, int, bytes]
 
 
 def _sha256(recovery_key: str) -> str:

@@ -12,21 +12,26 @@ import hmac
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from spacegrey.errors import Refusal
 from spacegrey.t2.enclave.anchor import sync_folder
 from spacegrey.t2.enclave.keys import unwrap, wiped, wrap
+from spacegrey.t2.files import checked, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spacegrey.t2.enclave.keys import Uid
 
-FORMAT = 1
+FORMAT = 2
+"""What is written. Version 1 knew no users but administrators; it is read."""
+
+_READ = (1, 2)
 
 
 class Entry(BaseModel):
@@ -36,6 +41,7 @@ class Entry(BaseModel):
 
     kind: str = Field(pattern="^(password|recovery|uid)$")
     user: str = ""
+    admin: bool = False
     salt: str = ""
     rounds: int = Field(default=0, ge=0)
     wrapped: str
@@ -60,6 +66,17 @@ class Keybag(BaseModel):
     def users(self) -> list[str]:
         """Return those who have a password."""
         return [entry.user for entry in self.entries if entry.kind == "password"]
+
+    def administrators(self) -> list[str]:
+        """Return those of them who are administrators."""
+        return [entry.user for entry in self.entries if entry.kind == "password" and entry.admin]
+
+    def replaced(self, new: Entry, drop: str = "") -> Keybag:
+        """Return the keybag with an entry in the place of the one of its kind and user, and without another kind."""
+        kept = [entry for entry in self.entries if entry.kind != drop]
+        places = [place for place, entry in enumerate(kept) if (entry.kind, entry.user) == (new.kind, new.user)]
+        kept[slice(places[0], places[0] + 1) if places else slice(len(kept), None)] = [new]
+        return self.model_copy(update={"entries": kept})
 
 
 def keybag_file(folder: Path, generation: int) -> Path:
@@ -97,16 +114,24 @@ def read_keybag(folder: Path, generation: int, uid: Uid, nonce: bytes) -> Keybag
     """
     path = keybag_file(folder, generation)
     try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
-        content = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+        content = read_json(path)
+        checked(content, path, *_READ)
         mac = str(content.pop("mac", ""))
         if not hmac.compare_digest(mac.encode(), _mac(uid, nonce, json.dumps(content, sort_keys=True)).encode()):
             raise Refusal(f"{path} is not what this chip wrote last: an older copy, another machine's, or changed")
-        return Keybag.model_validate(content)
+        return Keybag.model_validate(_today(content))
     except FileNotFoundError:
         raise Refusal(f"{path} is missing: the disk's wrapped keys are another state's than the chip's") from None
-    except (OSError, ValueError, ValidationError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise Refusal(f"{path} cannot be read") from None
+
+
+def _today(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a keybag of any version that is read says, as this one says it."""
+    if content["format"] == FORMAT:
+        return content
+    entries = [{**entry, "admin": entry["kind"] == "password"} for entry in content["entries"]]
+    return {**content, "format": FORMAT, "entries": entries}
 
 
 def write_keybag(folder: Path, keybag: Keybag, uid: Uid, nonce: bytes) -> None:
@@ -136,12 +161,11 @@ def write_keybag(folder: Path, keybag: Keybag, uid: Uid, nonce: bytes) -> None:
 
 
 def remove_others(folder: Path, generation: int) -> None:
-    """Remove the keybags that no longer count; what stays is worthless without its nonce."""
-    for path in folder.glob("keybag-*.json"):
-        if path != keybag_file(folder, generation):
+    """Remove the keybags that no longer count; what cannot be removed is worthless without its nonce."""
+    old = (path for path in folder.glob("keybag-*.json") if path != keybag_file(folder, generation))
+    for path in [*old, *folder.glob(".keybag-*")]:
+        with suppress(OSError):
             path.unlink(missing_ok=True)
-    for path in folder.glob(".keybag-*"):
-        path.unlink(missing_ok=True)
 
 
 def resealed(keybag: Keybag, uid: Uid, old: bytes, new: bytes, change: Callable[[Keybag], Keybag]) -> Keybag:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import secrets
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.kbkdf import Mode as KbkdfMode
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from spacegrey.errors import InputError, Refusal
+from spacegrey.t2.enclave.drbg import draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -48,6 +48,8 @@ class Mode(StrEnum):
 
     NORMAL = "normal"
     DFU = "dfu"
+    DISABLED = "disabled"
+    """Not at all: the SEP's Boot ROM found sepOS bad, and until the next reset it does nothing."""
 
 
 class WrongKey(Exception):  # noqa: N818 - an answer: this key does not open that one
@@ -136,11 +138,11 @@ def wiped(*keys: bytearray) -> Generator[None]:
 
 
 def new_key() -> bytearray:
-    """Return 32 random bytes."""
-    return bytearray(secrets.token_bytes(KEY_BYTES))
+    """Return 32 random bytes of the chip's generator."""
+    return bytearray(draw(KEY_BYTES))
 
 
-def new_volume_key(draw: Callable[[], bytearray] = new_key) -> bytearray:
+def new_volume_key(drawn: Callable[[], bytearray] = new_key) -> bytearray:
     """Return a key for AES-XTS-128: two different halves; drawn again where they are equal.
 
     Examples
@@ -149,9 +151,9 @@ def new_volume_key(draw: Callable[[], bytearray] = new_key) -> bytearray:
     >>> new_volume_key(lambda: next(draws)) == bytearray(range(32))
     True
     """
-    key = draw()
+    key = drawn()
     while hmac.compare_digest(key[:16], key[16:]):
-        key = draw()
+        key = drawn()
     return key
 
 
@@ -272,7 +274,7 @@ def new_recovery_key() -> str:
     >>> len(key), key.count("-"), len(recovery_bytes(key))
     (34, 6, 28)
     """
-    signs = "".join(secrets.choice(_RECOVERY_SIGNS) for _ in range(RECOVERY_LENGTH))
+    signs = "".join(_RECOVERY_SIGNS[byte % len(_RECOVERY_SIGNS)] for byte in draw(RECOVERY_LENGTH))  # 32 divides 256
     return "-".join(signs[k : k + 4] for k in range(0, RECOVERY_LENGTH, 4))
 
 

@@ -6,9 +6,9 @@ before a change is answered, so that what was there (a media key, a nonce) is go
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import secrets
 import struct
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from spacegrey.errors import Refusal
+from spacegrey.t2.enclave.drbg import draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ def blank(profile: str) -> Content:
     """Return what a new chip's locker holds."""
     return {
         "generation": 1,
-        "nonce": secrets.token_hex(NONCE_BYTES),
+        "nonce": draw(NONCE_BYTES).hex(),
         "failed": 0,
         "delay": False,
         "exhausted": False,
@@ -71,6 +72,8 @@ class Locker:
         How many states there were; 0: none yet.
     content : dict
         The state. Change a copy and `commit` it.
+    held : bool
+        Whether it is in memory only.
     """
 
     def __init__(self, device: Device, uid: Uid, committed: Callable[[int, str], None]) -> None:
@@ -78,6 +81,7 @@ class Locker:
         self._key = uid.derive("locker")
         self._committed = committed
         self._failed = False
+        self.held = False
         self.sequence = 0
         self.content: Content = {}
         self.digest = ""
@@ -107,6 +111,13 @@ class Locker:
             self._zero(1 - newest)
         self._committed(sequence, digest)
 
+    def hold(self) -> None:
+        """Go on without a state that opens: from here on nothing is written, and what is committed ends with this run.
+
+        It is what a repair needs before it erases.
+        """
+        self.held, self.content = True, blank("2022")
+
     def commit(self, content: Content) -> None:
         """Make a new state the only one; it is durable, and the old one gone, when this returns.
 
@@ -115,6 +126,9 @@ class Locker:
         Refusal
             The file could not be written; nothing is promised of either state until the chip is started again.
         """
+        if self.held:
+            self.content = content
+            return
         if self._failed:
             raise Refusal("the enclave's memory failed before: switch the machine off and on")
         try:
@@ -125,7 +139,7 @@ class Locker:
 
     def _commit(self, content: Content) -> None:
         sequence = self.sequence + 1
-        nonce = secrets.token_bytes(12)
+        nonce = draw(12)
         plain = json.dumps(content, sort_keys=True).encode()
         head = _HEAD.pack(_MAGIC, FORMAT, sequence, nonce, len(plain) + 16)
         sealed = AESGCM(self._key).encrypt(nonce, plain, head)
@@ -154,6 +168,12 @@ class Locker:
             raise Refusal(f"the enclave's memory cannot be written: {error.strerror or error}") from None
         self.sequence, self.content = after, {}
 
+    def newest(self) -> int:
+        """Return the highest number among the states that open, whether the latest or not; 0 where none does."""
+        with contextlib.suppress(Refusal, OSError):
+            return max((slot[0] for slot in map(self._read, (0, 1)) if slot), default=0)
+        return 0
+
     def close(self) -> None:
         """Let go of the file."""
         self._device.close()
@@ -173,7 +193,7 @@ class Locker:
         if magic != _MAGIC or length > SLOT_BYTES - _HEAD.size:
             return None
         if version != FORMAT:
-            raise Refusal(f"the enclave's memory has format {version}; this version reads format {FORMAT}")
+            raise Refusal(f"the enclave's memory has format {version}; this version of Spacegrey reads {FORMAT}")
         head, sealed = raw[: _HEAD.size], raw[_HEAD.size : _HEAD.size + length]
         try:
             plain = AESGCM(self._key).decrypt(nonce, sealed, head)

@@ -14,24 +14,25 @@ import socket
 import struct
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.enclave.anchor import Anchor, state_folder
 from spacegrey.t2.enclave.attempts import Place
 from spacegrey.t2.enclave.enclave import Enclave
 from spacegrey.t2.enclave.hardening import harden
+from spacegrey.t2.enclave.kept import manufacture
 from spacegrey.t2.enclave.keys import Mode
 from spacegrey.t2.enclave.locker import LOCKER_BYTES, Locker
 from spacegrey.t2.enclave.messages import SOCKET, Broken, Message, packed, read, run_folder
+from spacegrey.t2.enclave.rom import BOUND, FOLDER, start_mode
 from spacegrey.t2.enclave.selftest import power_on
 from spacegrey.t2.enclave.uid import Protection, make_uid, open_uid, protection_of
 from spacegrey.t2.storage.modules import ModuleFile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LOCKER = "locker"
 
@@ -52,8 +53,9 @@ def power(chip: Path, disk: Path, how: Message) -> Enclave:
     chip, disk : Path
         The folders of the enclave and of the disk.
     how : dict
-        ``name``, ``mode``, ``passphrase`` (hexadecimal), ``adopt``; for a new chip ``make``: ``protection``,
-        ``name``, ``attempts``; to erase everything and begin anew ``restore``: the table of attempts.
+        ``name``, ``passphrase`` (hexadecimal), ``adopt``; for a new chip ``make``: ``protection``, ``name``,
+        ``attempts``; to erase everything and begin anew ``restore``: the table of attempts; to start, disabled, even
+        where its state does not open ``repair``.
 
     Raises
     ------
@@ -65,40 +67,105 @@ def power(chip: Path, disk: Path, how: Message) -> Enclave:
     make = (lambda: make_uid(chip, Protection(new["protection"]), new["name"], passphrase)) if new else None
     uid = make() if make else open_uid(chip, passphrase)
     anchor = Anchor(state_folder() / f"{how['name']}.json")
-    device = ModuleFile(chip / LOCKER, size=LOCKER_BYTES if new else None)
+    gone = not (chip / LOCKER).exists() and ("restore" in how or how.get("repair"))
+    device = ModuleFile(chip / LOCKER, size=LOCKER_BYTES if new or gone else None)
+    locker = Locker(device, uid, anchor.advance)
     try:
-        locker = Locker(device, uid, anchor.advance)
         if new:
-            Enclave.manufacture(uid, locker, disk, new["attempts"])
+            manufacture(uid, locker, disk, new["attempts"])
         elif "restore" in how:
-            locker.erase(after=(anchor.remembered() or (0, ""))[0])
-            Enclave.manufacture(uid, locker, disk, str(how["restore"]))
+            _load_or_erase(locker, anchor)
+            firmware = (chip / FOLDER).is_dir()
+            manufacture(uid, locker, disk, str(how["restore"]), lambda name: firmware and name.startswith(BOUND))
         else:
             adopt = bool(how.get("adopt")) and anchor.remembered() is None
             locker.load((lambda _sequence, _digest: None) if adopt else anchor.check)
-        return Enclave(uid, locker, disk, Mode(str(how.get("mode", Mode.NORMAL))))
+        return Enclave(uid, locker, disk)
+    except (Refusal, OSError) as error:
+        if not how.get("repair"):
+            device.close()
+            raise
+        how["lost"] = str(error)
+        locker.hold()
+        return Enclave(uid, locker, disk)
     except BaseException:
         device.close()
         raise
 
 
-class Service:
-    """Answers messages, one at a time."""
+def _load_or_erase(locker: Locker, anchor: Anchor) -> None:
+    """Load a locker that starts over, for what it binds; one that is not the latest, or does not open, is erased."""
+    try:
+        locker.load(anchor.check)
+    except (Refusal, OSError):
+        # Where neither knows how many states there were, today's seconds are more than any chip has had.
+        seen = max((anchor.remembered() or (0, ""))[0], locker.newest())
+        locker.erase(after=seen or int(time.time()))
 
-    def __init__(self, enclave: Enclave, facts: Message, listener: socket.socket) -> None:
+
+Rom = Callable[[Mode, Callable[[str], str | None]], tuple[Mode, str]]
+"""As `rom.start_mode`, for one machine."""
+
+
+def _no_firmware(asked: Mode, _bound: Callable[[str], str | None]) -> tuple[Mode, str]:
+    return asked, ""
+
+
+class Service:
+    """Answers messages, one at a time.
+
+    Parameters
+    ----------
+    enclave : Enclave
+        The chip, which is on.
+    facts : dict
+        What `status` says besides what the enclave does.
+    listener : socket
+        Where clients come.
+    rom : callable
+        Says how the chip starts.
+    """
+
+    def __init__(self, enclave: Enclave, facts: Message, listener: socket.socket, rom: Rom = _no_firmware) -> None:
         self._enclave, self._facts, self.listener = enclave, facts, listener
+        self._rom, self._disabled = rom, ""
         self._waker, self.woken = socket.socketpair()
         self._one = threading.Lock()
         self.off = threading.Event()
-        self._operations: dict[str, Callable[[Message], Any]] = {
-            "status": lambda _said: {**self._facts, **enclave.status()},
+        self._operations = {**self._without_sepos(), **self._with_sepos()}
+
+    def _without_sepos(self) -> dict[str, Callable[[Message], Any]]:
+        """Return what is answered even by a chip that is disabled: what it takes to see that, and to repair it."""
+        return {
+            "status": lambda _said: {**self._facts, **self._enclave.status(), "disabled": self._disabled or None},
+            "start": lambda said: self.start(Mode(said.get("mode", Mode.NORMAL))),
+            "lock": lambda _said: self._enclave.lock(),
+            "bind": lambda said: self._enclave.kept.bind(str(said["name"]), str(said["digest"])),
+            "bound": lambda said: self._enclave.kept.bound(str(said["name"])),
+        }
+
+    def _with_sepos(self) -> dict[str, Callable[[Message], Any]]:
+        enclave = self._enclave
+        return {
             "unlock": self._unlock,
-            "lock": lambda _said: enclave.lock(),
             "authenticate": lambda said: enclave.authenticate(
-                _secret(said, "password"), _text(said, "user"), Place(said.get("place", Place.RECOVERY))
+                _secret(said, "password"),
+                _text(said, "user"),
+                Place(said.get("place", Place.RECOVERY)),
+                admin=bool(said.get("admin", False)),
             ),
             "password": lambda said: enclave.set_password(
                 _secret(said, "old") if "old" in said else None, _secret(said, "new"), _text(said, "user")
+            ),
+            "add-user": lambda said: enclave.add_user(
+                str(said["name"]),
+                _secret(said, "new"),
+                _secret(said, "password"),
+                _text(said, "user"),
+                admin=bool(said.get("admin", False)),
+            ),
+            "remove-user": lambda said: enclave.remove_user(
+                str(said["name"]), _secret(said, "password"), _text(said, "user")
             ),
             "filevault": lambda said: enclave.set_filevault(
                 on=bool(said["on"]), password=_secret(said, "password"), user=_text(said, "user")
@@ -110,9 +177,19 @@ class Service:
             "delete-volume": lambda said: enclave.delete_volume(str(said["volume"])),
             "obliterate": lambda _said: enclave.obliterate(),
             "handle": lambda said: enclave.volumes.handle(str(said["volume"])),
-            "bind": lambda said: enclave.bind(str(said["name"]), str(said["digest"])),
-            "bound": lambda said: enclave.bound(str(said["name"])),
         }
+
+    def start(self, asked: Mode) -> str:
+        """Start the chip anew where it has to be in another mode than it is; return the mode.
+
+        Every handle ends with a restart, as when the power goes.
+        """
+        mode, why = self._rom(asked, self._enclave.kept.bound)
+        if (mode, why) != (self._enclave.mode, self._disabled):
+            self._disabled = why
+            self._enclave = self._enclave.restarted(mode)
+            self._operations = {**self._without_sepos(), **self._with_sepos()}
+        return str(mode)
 
     def _unlock(self, said: Message) -> None:
         place = Place(said.get("place", Place.LOGIN))
@@ -121,6 +198,12 @@ class Service:
         else:
             password = _secret(said, "password") if "password" in said else None
             self._enclave.unlock(password, _text(said, "user"), place)
+
+    def close(self) -> None:
+        """Forget every key, and let go of the files."""
+        self.listener.close()
+        self._enclave.lock()
+        self._enclave.close()
 
     def end(self) -> None:
         """Take no more messages."""
@@ -131,9 +214,12 @@ class Service:
         """Return the answer to one message; an error of any kind is one too."""
         with self._one:
             try:
-                operation = self._operations.get(str(said.get("do")))
+                name = str(said.get("do"))
+                operation = self._operations.get(name)
                 if operation is None:
                     raise InputError("the enclave knows no such message")  # noqa: TRY301 - answered as every error is
+                if self._disabled and name not in self._without_sepos():
+                    raise Refusal(f"the enclave is disabled until the next start: {self._disabled}")  # noqa: TRY301 - so
                 return {"ok": True, "answer": operation(said)}
             except Refusal as error:
                 return {"ok": False, "kind": "refusal", "text": str(error)}
@@ -175,6 +261,14 @@ class Service:
             socket.send_fds(line, [packed({"ok": True, "answer": None})], channel.files())
         finally:
             channel.given()
+
+
+def _rom(chip: Path, how: Message) -> Rom:
+    if "model" not in how or "restore" in how:
+        return _no_firmware  # as it comes from the factory
+    if lost := str(how.get("lost", "")):
+        return lambda _asked, _bound: (Mode.DISABLED, lost)
+    return lambda asked, bound: start_mode(chip, str(how["model"]), int(str(how["name"]), 16), asked, bound)
 
 
 def _secret(said: Message, key: str) -> bytearray:
@@ -230,11 +324,19 @@ def _run(chip: Path, service: Service) -> None:
             line.close()
 
 
+def _get_ready() -> None:
+    """Load the engine while nobody waits for it: a password is asked for first."""
+    with suppress(InputError, OSError):  # who asks for a channel is told
+        from spacegrey.t2.enclave import wire
+
+        wire.load()
+
+
 def main(arguments: list[str]) -> int:
     """Start, say so, and serve until switched off."""
     chip, disk = (Path(argument).absolute() for argument in arguments)
     answer: Message
-    enclave, service, listener = None, None, None
+    service = None
     try:
         locked = harden()
         tests = power_on()
@@ -242,7 +344,8 @@ def main(arguments: list[str]) -> int:
         enclave = power(chip, disk, how)
         listener = _listen(chip)
         facts = {"on": True, "uid": str(protection_of(chip)), "memory_locked": locked, "self_tests": tests}
-        service = Service(enclave, facts, listener)
+        service = Service(enclave, facts, listener, _rom(chip, how))
+        service.start(Mode(str(how.get("mode", Mode.NORMAL))))
         answer = {"ok": True}
     except Refusal as error:
         answer = {"ok": False, "kind": "refusal", "text": str(error)}
@@ -250,7 +353,7 @@ def main(arguments: list[str]) -> int:
         answer = {"ok": False, "kind": "input", "text": str(error)}
     except OSError as error:
         answer = {"ok": False, "kind": "refusal", "text": f"the enclave does not start: {error.strerror or error}"}
-    if enclave is None or service is None or listener is None:
+    if service is None:
         sys.stdout.write(json.dumps(answer) + "\n")
         return 1
 
@@ -263,10 +366,9 @@ def main(arguments: list[str]) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
+    threading.Thread(target=_get_ready, daemon=True, name="get ready").start()
     _run(chip, service)
-    listener.close()
-    enclave.lock()
-    enclave.close()
+    service.close()
     with suppress(OSError):
         (run_folder(chip) / SOCKET).unlink()  # the last: who waits for it may switch on again
     return 0

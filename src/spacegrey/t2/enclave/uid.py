@@ -11,12 +11,13 @@ import hashlib
 import importlib
 import json
 import os
-import secrets
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, Refusal
+from spacegrey.t2.enclave.drbg import draw
 from spacegrey.t2.enclave.keys import SALT_BYTES, Uid, WrongKey, new_key, unwrap, wipe, wrap
+from spacegrey.t2.files import checked, read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,7 @@ def make_uid(folder: Path, protection: Protection, name: str, passphrase: bytes 
     elif protection is Protection.PASSPHRASE:
         if not passphrase:
             raise InputError("the passphrase is empty")
-        salt = secrets.token_bytes(SALT_BYTES)
+        salt = draw(SALT_BYTES)
         content |= {"salt": salt.hex(), "wrapped": wrap(_under(passphrase, salt), key).hex()}
     else:
         try:
@@ -110,14 +111,14 @@ def protection_of(folder: Path) -> Protection:
 def _read(folder: Path) -> dict[str, object]:
     path = folder / FILE
     try:
-        found: object = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise InputError(f"{folder}: no enclave here ({FILE} is missing)") from None
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         raise Refusal(f"{path} cannot be read") from None
-    content = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    if content.get("format") != FORMAT or content.get("protection") not in list(Protection):
-        raise Refusal(f"{path} is of another version or damaged")
+    checked(content, path, FORMAT)
+    if content.get("protection") not in list(Protection):
+        raise Refusal(f"{path} is damaged")
     return content
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import Refusal
-from spacegrey.t2.enclave.channel import Channel
 from spacegrey.t2.enclave.keys import wipe
 
 if TYPE_CHECKING:
+    from spacegrey.t2.enclave.channel import Channel
     from spacegrey.t2.storage.engine import XtsKey
 
 
@@ -20,7 +20,7 @@ class _Volume:
     key: bytearray  # empty once the engine has it
     handle: str = field(default_factory=lambda: secrets.token_hex(16))
     engine: XtsKey | None = None
-    channels: set[Channel] = field(default_factory=set[Channel])
+    channels: set[Channel] = field(default_factory=set["Channel"])
 
     def __repr__(self) -> str:
         return "<volume>"
@@ -71,7 +71,8 @@ class Volumes:
         Refusal
             No open volume has this handle.
         """
-        from spacegrey.t2.storage.engine import XtsKey  # not above: unlocking need not wait for the compiler
+        from spacegrey.t2.enclave.channel import Channel  # not above: unlocking need not wait for the compiler
+        from spacegrey.t2.storage.engine import XtsKey
 
         with self._lock:
             volume = next((one for one in self._open.values() if secrets.compare_digest(one.handle, handle)), None)

@@ -114,7 +114,7 @@ def read_allowed(folder: Path) -> Allowed:
     Raises
     ------
     Refusal
-        It is missing, of another version, or damaged: a signer without its list signs nothing.
+        It is missing, of a newer version, or damaged: a signer without its list signs nothing.
     """
     path = folder / NAME
     try:
@@ -123,11 +123,14 @@ def read_allowed(folder: Path) -> Allowed:
     except OSError as error:
         raise Refusal(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refusal(f"{path} is of another version or damaged") from None
+        raise Refusal(f"{path} is damaged") from None
 
 
 def _allowed(content: dict[str, Any]) -> Allowed:
-    if content["format"] != FORMAT:
+    version = content["format"]
+    if type(version) is int and version > FORMAT:
+        raise Refusal(f"{NAME} is of format {version}, and this program knows {FORMAT}: a newer one wrote it")
+    if type(version) is not int or version != FORMAT:
         raise ValueError
     builds = tuple(Build(**build) for build in content["builds"])
     for build in builds:

@@ -188,7 +188,7 @@ def open_authority(folder: Path) -> Authority:
     InputError
         There is none.
     Refusal
-        It is of another version, or damaged.
+        It is of a newer version, or damaged.
     """
     try:
         found: object = json.loads((folder / NAME).read_text(encoding="utf-8"))
@@ -196,8 +196,13 @@ def open_authority(folder: Path) -> Authority:
         raise InputError(f"{folder}: no signer here ({NAME} is missing); 't2 signer create' makes one") from None
     except (OSError, ValueError, RecursionError):
         raise Refusal(f"{folder / NAME} cannot be read") from None
-    if found != {"format": FORMAT}:
-        raise Refusal(f"{folder / NAME} is of another version or damaged")
+    version = cast("dict[str, object]", found).get("format") if isinstance(found, dict) else None
+    if found != {"format": FORMAT} or type(version) is not int:
+        if type(version) is int and version > FORMAT:
+            raise Refusal(
+                f"{folder / NAME} is of format {version}, and this program knows {FORMAT}: a newer one wrote it"
+            )
+        raise Refusal(f"{folder / NAME} is damaged")
     try:
         keys = {leaf: _key(folder / f"{leaf}.key") for leaf in Leaf}
         leaves = {leaf: (folder / f"{leaf}.der").read_bytes() for leaf in Leaf}

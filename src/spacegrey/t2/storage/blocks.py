@@ -30,6 +30,8 @@ class Blocks:
         Pages of a block that the map names or a write is on its way to.
     erasures : array of uint32
         How often each was erased.
+    uneven : bool
+        A block with data was erased so much more seldom than the most worn one that its data should rest there.
     """
 
     def __init__(self, geometry: Geometry) -> None:
@@ -46,6 +48,7 @@ class Blocks:
         self.free = count - 1
         self.total_erasures = 0
         self.most_erasures = 0
+        self.uneven = False
         self.current = 0
         self.fill = geometry.block_pages
 
@@ -62,11 +65,13 @@ class Blocks:
         self.free = len(self._used) + self.geometry.blocks - self._next
 
     def _take(self) -> int:
-        spread = self.total_erasures / self.geometry.blocks + self.geometry.wear_spread_cycles
-        if self._warm and self.erasures[self._warm[-1]] <= spread:
-            return self._warm.pop()
+        """Return a free block: one whose bytes the host's cache still has, unless it is much more worn than others."""
         fresh = self._next < self.geometry.blocks
-        if self._used and (self._used[0][0] <= spread or not fresh):
+        least = 0 if fresh else self._used[0][0] if self._used else self.most_erasures
+        most = least + self.geometry.wear_spread_cycles
+        if self._warm and self.erasures[self._warm[-1]] <= most:
+            return self._warm.pop()
+        if self._used and (self._used[0][0] <= most or not fresh):
             return heapq.heappop(self._used)[1]
         if fresh:
             self._next += 1
@@ -91,6 +96,9 @@ class Blocks:
         self.erasures[block] += 1
         self.total_erasures += 1
         self.most_erasures = max(self.most_erasures, int(self.erasures[block]))
+        spread = self.geometry.wear_spread_cycles
+        if self.erasures[block] + spread > self.most_erasures > 2 * spread:  # a hot one: is there a cold one for it?
+            self.uneven = self.coldest() > 0
         self.state[block] = FREE
         self.free += 1
         self._warm.append(block)
@@ -99,6 +107,31 @@ class Blocks:
         cold = self._warm.pop(0)
         heapq.heappush(self._used, (int(self.erasures[cold]), cold))
         return [cold]
+
+    def coldest(self) -> int:
+        """Return the block with data that was erased least, 0 where none is far behind the most worn one."""
+        held = np.flatnonzero((self.state == CLOSED) & (self.live > 0))
+        if not held.size:
+            return 0
+        least = int(held[np.argmin(self.erasures[held])])
+        # Twice the spread: a block that is in use keeps within the spread by itself.
+        return least if self.erasures[least] + 2 * self.geometry.wear_spread_cycles < self.most_erasures else 0
+
+    def open_worn(self, epoch: int) -> int:
+        """Take the free block that was erased most, to be filled beside the current one; 0 where none was used."""
+        free = np.flatnonzero(self.state[: self._next] == FREE)
+        if not free.size:
+            return 0
+        block = int(free[np.argmax(self.erasures[free])])
+        if block in self._warm:
+            self._warm.remove(block)
+        else:
+            self._used.remove((int(self.erasures[block]), block))
+            heapq.heapify(self._used)
+        self.free -= 1
+        self.state[block] = OPEN
+        self.opened[block] = epoch
+        return block
 
     def victims(self, most: int) -> list[int]:
         """Return closed blocks with the fewest live pages, together at most ``most`` of these, at least one block."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from spacegrey.t2.storage.engine import PAGE, TAG_BYTES
+from spacegrey.t2.storage.fetch import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -26,10 +27,6 @@ class Device(Protocol):
 
     def read(self, offset: int, views: Sequence[memoryview]) -> None:
         """Fill the views, one behind the other, from an offset on."""
-        ...
-
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
-        """Fill each view, one page, from an offset of its own."""
         ...
 
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
@@ -46,6 +43,14 @@ class Device(Protocol):
 
     def close(self) -> None:
         """Let go of what is held."""
+        ...
+
+
+class Gathers(Device, Protocol):
+    """A device that reads pages from all over it in one call."""
+
+    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
+        """Fill a room with pages, side by side, each from an offset of its own. [B]"""
         ...
 
 
@@ -70,6 +75,8 @@ class Stripe:
         self.modules = tuple(modules)
         self._unit = unit
         self._start = start
+        files = [getattr(module, "file", None) for module in modules]  # where no layer is between
+        self._files = None if None in files else np.array(files, np.int64)
 
     def _parts(self, offset: int, views: Sequence[memoryview]) -> list[tuple[int, list[memoryview]]]:
         """Return for each module where it begins and the pieces it holds: a run is in one piece on every module."""
@@ -105,18 +112,11 @@ class Stripe:
             if pieces:
                 module.read(begin, pieces)
 
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
-        """Let each module fill its share; a page lies in one unit."""
-        unit, count = self._unit, len(self.modules)
-        shares: list[tuple[list[int], list[memoryview]]] = [([], []) for _ in self.modules]
-        for offset, view in zip(offsets, views, strict=True):
-            row, inside = divmod(offset, unit)
-            places, parts = shares[row % count]
-            places.append(self._start + row // count * unit + inside)
-            parts.append(view)
-        for module, (places, parts) in zip(self.modules, shares, strict=True):
-            if places:
-                module.gather(places, parts)
+    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
+        """Read from every module that holds a page; a page lies in one unit."""
+        done = 0 if self._files is None else fetch(self._files, self._unit, self._start, offsets, room)
+        for k, offset in enumerate(offsets[done:].tolist(), done):
+            self.read(offset, [room[k * PAGE : (k + 1) * PAGE]])
 
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Write to every module that holds a part."""
@@ -142,6 +142,7 @@ class Stripe:
 
     def close(self) -> None:
         """Close every module, also when one fails."""
+        self._files = None
         for module in self.modules:
             module.close()
 
@@ -150,84 +151,93 @@ class _Scratch(threading.local):
     """One thread's room for ciphertext: the caller's plaintext is never overwritten."""
 
     def __init__(self) -> None:
-        self.room = memoryview(bytearray(PAGE))
-
-    def of(self, length: int) -> memoryview:
-        if len(self.room) < length:
-            self.room = memoryview(bytearray(length))
-        return self.room[:length]
+        self.room: memoryview | None = None
 
 
 class Encryption:
     """Whole pages on their way through the AES engine, with their physical number as tweak."""
 
     LARGEST = 1 << 20
-    """Bytes that are encrypted before they are written: what stays in a core's cache."""
+    """Bytes that are copied before they are encrypted and written: what stays in a core's cache."""
 
-    def __init__(self, below: Device, key: KeyHandle) -> None:
+    PART = 1 << 18
+    """Bytes that are encrypted or decrypted next to being written or read: what stays in a core's cache."""
+
+    def __init__(self, below: Gathers, key: KeyHandle) -> None:
         self.below = below
         self._key = key
-        self._scratch = _Scratch()
-        self._each: Callable[[NDArray[np.int64], memoryview], None] = getattr(key, "decrypt_each", self._one_by_one)
+        self._own = _Scratch()
 
-    def _one_by_one(self, pages: NDArray[np.int64], room: memoryview) -> None:
-        for k, page in enumerate(pages.tolist()):
-            part = room[k * PAGE : (k + 1) * PAGE]
-            self._key.decrypt(page, part, part)
+    def room(self, length: int) -> memoryview:
+        """Return memory that the engine reaches without a copy, for a thread that does nothing but read and write."""
+        return self._key.room(length, busy=True)
+
+    def _scratch(self) -> memoryview:
+        room = self._own.room
+        if room is None:
+            room = self._own.room = self._key.room(self.LARGEST)
+        return room
 
     def warm(self) -> None:
         """Use the engine once in each way: loading it would hold up the first request."""
-        room = memoryview(bytearray(PAGE))
-        self._key.encrypt(0, room, room)
-        self._key.decrypt(0, room, room)
-        self._each(np.zeros(1, np.int64), room)
+        room, key = self._scratch()[:PAGE], self._key
+        key.encrypt(0, room)
+        key.decrypt(0, room)
+        key.decrypt_each(np.zeros(1, np.int64), room)
 
     def read(self, offset: int, views: Sequence[memoryview]) -> None:
         """Read ciphertext, and decrypt it where it lies."""
-        self.below.read(offset, views)
-        page = offset // PAGE
         for view in views:
-            self._key.decrypt(page, view, view)
-            page += len(view) // PAGE
+            for start in range(0, len(view), self.PART):
+                part = view[start : start + self.PART]
+                self.below.read(offset, [part])
+                self._key.decrypt(offset // PAGE, part)
+                offset += len(part)
 
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
-        """Gather ciphertext, and decrypt each page where it lies."""
-        self.below.gather(offsets, views)
-        for offset, view in zip(offsets, views, strict=True):
-            self._key.decrypt(offset // PAGE, view, view)
+    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
+        """Fill a room with pages from all over: one call of the engine for all of them."""
+        self.below.gather(offsets, room)
+        self._key.decrypt_each(offsets // PAGE, room)
 
-    def gather_into(self, pages: NDArray[np.int64], room: memoryview) -> None:
-        """Fill a room with pages of these numbers, side by side: one call of the engine for all of them."""
-        views = [room[start : start + PAGE] for start in range(0, len(room), PAGE)]
-        self.below.gather((pages * PAGE).tolist(), views)
-        self._each(pages, room)
+    def write(self, offset: int, views: Sequence[memoryview], *, spent: bool = False) -> None:
+        """Encrypt and write.
 
-    def write(self, offset: int, views: Sequence[memoryview]) -> None:
-        """Encrypt into a room of this thread, and write that."""
-        total = sum(map(len, views))
-        room = self._scratch.of(min(total, self.LARGEST))
-        if total == len(room):
-            source = views[0]
-            if len(views) > 1:
-                room[:] = b"".join(views)  # copied once, so that the engine is called once
-                source = room
-            self._key.encrypt(offset // PAGE, source, room)
-            self.below.write(offset, [room])
+        Parameters
+        ----------
+        offset : int
+            Where to. [B]
+        views : sequence of memoryview
+            Whole pages.
+        spent : bool
+            They may be encrypted where they lie; else they are copied before.
+        """
+        if spent:
+            for view in views:
+                self._write_over(offset, view)
+                offset += len(view)
             return
-        filled = 0
+        room, filled = self._scratch(), 0
         for view in views:
             done = 0
             while done < len(view):
                 length = min(len(view) - done, len(room) - filled)
-                self._key.encrypt((offset + filled) // PAGE, view[done : done + length], room[filled : filled + length])
+                room[filled : filled + length] = view[done : done + length]
                 done += length
                 filled += length
                 if filled == len(room):
-                    self.below.write(offset, [room])
+                    self._write_over(offset, room)
                     offset += filled
                     filled = 0
         if filled:
-            self.below.write(offset, [room[:filled]])
+            self._write_over(offset, room[:filled])
+
+    def _write_over(self, offset: int, view: memoryview) -> None:
+        """Encrypt pages where they lie, and write them."""
+        for start in range(0, len(view), self.PART):
+            part = view[start : start + self.PART]
+            self._key.encrypt(offset // PAGE, part)
+            self.below.write(offset, [part])
+            offset += len(part)
 
     def discard(self, offset: int, length: int) -> None:
         """Pass on."""
@@ -242,7 +252,7 @@ class Encryption:
         self.below.close()
 
 
-def data_layers(stripe: Device, key: KeyHandle, tags: int | None) -> Encryption:
+def data_layers(stripe: Gathers, key: KeyHandle, tags: int | None) -> Encryption:
     """Return the stack above a stripe that data goes through: encryption, and tags that begin at ``tags`` if any."""
     return Encryption(stripe if tags is None else Integrity(stripe, key, tags), key)
 
@@ -284,10 +294,10 @@ class Integrity:
                 page += 1
                 place += TAG_BYTES
 
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
+    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
         """Read and check each page."""
-        for offset, view in zip(offsets, views, strict=True):
-            self.read(offset, [view])
+        for k, offset in enumerate(offsets.tolist()):
+            self.read(offset, [room[k * PAGE : (k + 1) * PAGE]])
 
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Write the pages and their tags."""

@@ -1,30 +1,22 @@
-"""The AES engine between the flash and the memory: AES-XTS-128 over whole pages, outside Python's lock.
-
-The cipher is OpenSSL's, taken from the library that Python itself is linked with; the loop over the pages is compiled,
-so that a request costs one call, whatever its length.
-"""
+"""The AES engine between the flash and the memory: AES-XTS-128 over whole pages, outside Python's lock."""
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
 import hmac
+import mmap
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 import numpy as np
-from llvmlite import binding  # pyright: ignore[reportMissingTypeStubs]
-from numba import types
 
 from spacegrey.errors import InputError
-from spacegrey.jit import kernel
+from spacegrey.t2.storage.cipher import PAGE, crypt, crypto, decrypt_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
-
-PAGE = 4096
-"""Bytes of a flash page, which is the cipher's data unit."""
 
 KEY_BYTES = 32
 """Bytes of a volume key: 16 for the data, 16 for the tweak."""
@@ -36,82 +28,31 @@ TAG_BYTES = 16
 class KeyHandle(Protocol):
     """What the storage may do with a volume key that it never sees.
 
-    `XtsKey` is the handle for a key in this process. Whoever keeps the key elsewhere gives an object of his own. It may
-    have `XtsKey.decrypt_each` too: with it, many small reads cost one call.
+    `XtsKey` is the handle for a key in this process. Whoever keeps the key elsewhere gives an object of his own.
     """
 
-    def encrypt(self, page: int, source: Buffer, target: Buffer) -> None:
-        """Encrypt whole pages whose first has this physical number; ``target`` may be ``source``."""
+    def room(self, length: int, *, busy: bool = False) -> memoryview:
+        """Return memory of this thread that the engine reaches without a copy; it takes any other memory too.
+
+        A busy thread does nothing but read and write: it may be kept on one processor for milliseconds at a time.
+        """
         ...
 
-    def decrypt(self, page: int, source: Buffer, target: Buffer) -> None:
-        """Decrypt whole pages whose first has this physical number; ``target`` may be ``source``."""
+    def encrypt(self, page: int, memory: Buffer) -> None:
+        """Encrypt whole pages where they are; the first has this physical number."""
+        ...
+
+    def decrypt(self, page: int, memory: Buffer) -> None:
+        """Decrypt whole pages where they are; the first has this physical number."""
+        ...
+
+    def decrypt_each(self, pages: NDArray[np.int64], memory: Buffer) -> None:
+        """Decrypt pages where they are, side by side, each with a physical number of its own."""
         ...
 
     def tag(self, page: int, ciphertext: Buffer) -> bytes:
         """Return the 16-byte tag that binds the ciphertext of one page to its place."""
         ...
-
-
-def _library() -> Any:  # noqa: ANN401 - a ctypes library
-    """Return OpenSSL's libcrypto: the one that Python's own `hashlib` stands on."""
-    import _hashlib  # only its file is of interest: through it the linker finds libcrypto
-
-    found = ctypes.CDLL(_hashlib.__file__)
-    if not hasattr(found, "EVP_CipherUpdate"):
-        raise InputError("this Python hides its OpenSSL: the encrypted disk needs one that is linked with libcrypto")
-    return found
-
-
-_crypto = _library()
-_POINTER, _INT = ctypes.c_void_p, ctypes.c_int
-for _name, _result, _arguments in (
-    ("EVP_CIPHER_CTX_new", _POINTER, []),
-    ("EVP_CIPHER_CTX_free", None, [_POINTER]),
-    ("EVP_CIPHER_CTX_copy", _INT, [_POINTER, _POINTER]),
-    ("EVP_aes_128_xts", _POINTER, []),
-    ("EVP_CipherInit_ex", _INT, [_POINTER, _POINTER, _POINTER, _POINTER, _POINTER, _INT]),
-    ("EVP_CipherUpdate", _INT, [_POINTER, _POINTER, _POINTER, _POINTER, _INT]),
-):
-    _function = getattr(_crypto, _name)
-    _function.restype, _function.argtypes = _result, _arguments
-
-# Compiled code finds these two by name, so that it can be kept on disk.
-for _name in ("EVP_CipherInit_ex", "EVP_CipherUpdate"):
-    binding.add_symbol(_name, ctypes.cast(getattr(_crypto, _name), _POINTER).value or 0)
-
-_P: Any = types.intp
-_I: Any = types.int32
-_initialise: Any = types.ExternalFunction("EVP_CipherInit_ex", _I(_P, _P, _P, _P, _P, _I))
-_update: Any = types.ExternalFunction("EVP_CipherUpdate", _I(_P, _P, _P, _P, _I))
-
-
-@kernel
-def _crypt(context: int, source: Any, target: Any, page: int, scratch: Any, encrypt: int) -> int:  # noqa: ANN401
-    """Run whole pages through a context and return how many went well.
-
-    ``scratch`` holds the tweak (words 0 and 1: the page's number, little-endian) and the length that OpenSSL reports.
-    """
-    start, end, tweak = source.ctypes.data, target.ctypes.data, scratch.ctypes.data
-    done = 0
-    for k in range(source.size // PAGE):
-        scratch[0] = page + k
-        if _initialise(context, 0, 0, 0, tweak, encrypt) == 1:
-            done += _update(context, end + k * PAGE, tweak + 16, start + k * PAGE, PAGE) == 1
-    return done
-
-
-@kernel
-def _decrypt_each(context: int, target: Any, pages: Any, scratch: Any) -> int:  # noqa: ANN401
-    """Decrypt pages in place, each with a number of its own, and return how many went well."""
-    start, tweak = target.ctypes.data, scratch.ctypes.data
-    done = 0
-    for k in range(pages.size):
-        scratch[0] = pages[k]
-        at = start + k * PAGE
-        if _initialise(context, 0, 0, 0, tweak, 0) == 1:
-            done += _update(context, at, tweak + 16, at, PAGE) == 1
-    return done
 
 
 class _Contexts(threading.local):
@@ -121,6 +62,16 @@ class _Contexts(threading.local):
         self.encrypt = 0
         self.decrypt = 0
         self.scratch = np.zeros(4, np.uint64)
+        self.at, _ = place_of(self.scratch)
+
+
+def place_of(memory: Buffer | NDArray[Any]) -> tuple[int, int]:
+    """Return the address and the length in bytes of something that stays where it is while it is used."""
+    seen: Any = np.frombuffer(cast("Any", memory), np.uint8)
+    address, read_only = seen.__array_interface__["data"]
+    if read_only:
+        raise ValueError("the engine changes pages where they are: these can only be read")
+    return address, seen.size
 
 
 class XtsKey:
@@ -148,10 +99,10 @@ class XtsKey:
     --------
     >>> key = XtsKey(bytes(range(32)))
     >>> page = bytearray(4096)
-    >>> key.encrypt(7, page, page)
+    >>> key.encrypt(7, page)
     >>> page[:4].hex()
     '212b8fcd'
-    >>> key.decrypt(7, page, page)
+    >>> key.decrypt(7, page)
     >>> page == bytes(4096), key
     (True, <XtsKey>)
     """
@@ -176,9 +127,9 @@ class XtsKey:
 
     @staticmethod
     def _new(material: bytearray, direction: int) -> int:
-        context = _crypto.EVP_CIPHER_CTX_new()
+        context = crypto.EVP_CIPHER_CTX_new()
         held = (ctypes.c_char * KEY_BYTES).from_buffer(material)
-        if _crypto.EVP_CipherInit_ex(context, _crypto.EVP_aes_128_xts(), None, held, None, direction) != 1:
+        if crypto.EVP_CipherInit_ex(context, crypto.EVP_aes_128_xts(), None, held, None, direction) != 1:
             raise InputError("OpenSSL offers no AES-128-XTS")
         del held
         return context
@@ -191,8 +142,8 @@ class XtsKey:
             with self._lock:
                 if not self._masters:
                     raise ValueError("the volume key was wiped")
-                context = _crypto.EVP_CIPHER_CTX_new()
-                if _crypto.EVP_CIPHER_CTX_copy(context, self._masters[direction]) != 1:
+                context = crypto.EVP_CIPHER_CTX_new()
+                if crypto.EVP_CIPHER_CTX_copy(context, self._masters[direction]) != 1:
                     raise MemoryError("OpenSSL gave no context")
                 self._made.append(context)
             if direction:
@@ -203,49 +154,61 @@ class XtsKey:
             raise ValueError("the volume key was wiped")
         return context
 
-    def _run(self, page: int, source: Buffer, target: Buffer, direction: int) -> None:
-        given, wanted = np.frombuffer(memoryview(source), np.uint8), np.frombuffer(memoryview(target), np.uint8)
-        if given.size != wanted.size or given.size % PAGE:
-            raise ValueError(f"{given.size} bytes into {wanted.size}: the engine takes whole pages of {PAGE}")
-        context = self._context(direction)
-        if _crypt(context, given, wanted, page, self._local.scratch, direction) != given.size // PAGE:
+    def contexts(self) -> tuple[int, int, int]:
+        """Return for this thread the addresses of the contexts that decrypt and encrypt, and of its scratch.
+
+        They are good until the key is wiped; compiled loops work with them.
+        """
+        return self._context(0), self._context(1), self._local.at
+
+    def room(self, length: int, *, busy: bool = False) -> memoryview:  # noqa: ARG002 - as the protocol has it
+        """Return memory for pages: any is as good, so this is new, and taken as it is used."""
+        return memoryview(mmap.mmap(-1, length))
+
+    def _run(self, page: int, memory: Buffer, direction: int) -> None:
+        at, size = place_of(memory)
+        if size % PAGE:
+            raise ValueError(f"{size} bytes: the engine takes whole pages of {PAGE}")
+        count = size // PAGE
+        if crypt(self._context(direction), at, at, count, page, self._local.at, direction) != count:
             raise OSError("the AES engine failed")
 
-    def encrypt(self, page: int, source: Buffer, target: Buffer) -> None:
-        """Encrypt whole pages.
+    def encrypt(self, page: int, memory: Buffer) -> None:
+        """Encrypt whole pages where they are.
 
         Parameters
         ----------
         page : int
             Physical number of the first page, at least 0.
-        source, target : bytes-like
-            Equally long, a multiple of 4096 bytes; they may be the same.
+        memory : bytes-like
+            A multiple of 4096 bytes.
 
         Raises
         ------
         ValueError
-            The lengths do not fit, or the key was wiped.
+            The length does not fit, or the key was wiped.
         """
-        self._run(page, source, target, 1)
+        self._run(page, memory, 1)
 
-    def decrypt(self, page: int, source: Buffer, target: Buffer) -> None:
-        """Decrypt whole pages; the arguments are those of `encrypt`."""
-        self._run(page, source, target, 0)
+    def decrypt(self, page: int, memory: Buffer) -> None:
+        """Decrypt whole pages where they are; as `encrypt`."""
+        self._run(page, memory, 0)
 
-    def decrypt_each(self, pages: NDArray[np.int64], target: Buffer) -> None:
-        """Decrypt pages in place that lie side by side in memory.
+    def decrypt_each(self, pages: NDArray[np.int64], memory: Buffer) -> None:
+        """Decrypt pages that lie side by side in memory; as `encrypt`.
 
         Parameters
         ----------
         pages : array of int64
             Physical number of each.
-        target : bytes-like
+        memory : bytes-like
             As many pages.
         """
-        room = np.frombuffer(memoryview(target), np.uint8)
-        if room.size != pages.size * PAGE:
-            raise ValueError(f"{room.size} bytes are not {pages.size} pages")
-        if _decrypt_each(self._context(0), room, pages, self._local.scratch) != pages.size:
+        at, size = place_of(memory)
+        if size != pages.size * PAGE:
+            raise ValueError(f"{size} bytes are not {pages.size} pages")
+        numbers, _ = place_of(pages)
+        if decrypt_each(self._context(0), at, pages.size, numbers, self._local.at) != pages.size:
             raise OSError("the AES engine failed")
 
     def tag(self, page: int, ciphertext: Buffer) -> bytes:
@@ -261,7 +224,7 @@ class XtsKey:
         """
         with self._lock:
             for context in (*self._masters, *self._made):
-                _crypto.EVP_CIPHER_CTX_free(context)
+                crypto.EVP_CIPHER_CTX_free(context)
             self._masters, self._made = [], []
             self._tag_key = b""
 

@@ -94,7 +94,10 @@ def create_store(
         Translation(
             data_layers(stripe, key, layout.tags_at if layout.integrity else None), Encryption(stripe, key), layout
         ).format()
-        (beside / PAIRING).write_text(json.dumps({"format": FORMAT, "pair": pair, "serials": serials}) + "\n")
+        with (beside / PAIRING).open("w", encoding="utf-8") as file:
+            file.write(json.dumps({"format": FORMAT, "pair": pair, "serials": serials}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         for path in [*(module_file(beside, number) for number in range(layout.modules)), beside / PAIRING]:
             path.rename(folder / path.name)  # the pairing last: without it there is no disk
         _sync_folder(folder)
@@ -117,7 +120,7 @@ def _sync_folder(folder: Path) -> None:
 def _key_check(key: KeyHandle, pair: str) -> str:
     room = memoryview(bytearray(PAGE))
     room[:32] = pair.encode()
-    key.encrypt(_CHECK_PAGE, room, room)
+    key.encrypt(_CHECK_PAGE, room)
     return room[:32].hex()
 
 
@@ -139,8 +142,12 @@ def paired(folder: Path) -> tuple[str, list[str]]:
         raise Refusal(f"{folder / PAIRING} cannot be read") from None
     content = cast("dict[str, object]", found) if isinstance(found, dict) else {}
     pair, serials = content.get("pair"), content.get("serials")
-    if content.get("format") != FORMAT or not isinstance(pair, str) or not isinstance(serials, list):
-        raise Refusal(f"{folder / PAIRING} is of another version or damaged")
+    if type(content.get("format")) is not int:
+        raise Refusal(f"{folder / PAIRING} is damaged: it does not say its format")
+    if content["format"] != FORMAT:
+        raise Refusal(f"{folder / PAIRING} has format {content['format']}; this version reads format {FORMAT}")
+    if not isinstance(pair, str) or not isinstance(serials, list):
+        raise Refusal(f"{folder / PAIRING} is damaged: it does not name the modules")
     return pair, [str(serial) for serial in cast("list[object]", serials)]
 
 

@@ -37,7 +37,9 @@ class Flash(Spec):
     reserve_blocks: int = Field(ge=8, le=64, description="blocks beyond the spare ones, for collecting garbage")
     endurance_cycles: int = Field(ge=100, le=100_000, description="erasures that a block stands")
     spare_threshold_percent: int = Field(ge=1, le=50, description="spare left below which health warns")
-    wear_spread_cycles: int = Field(ge=1, le=1000, description="erasures above the mean before unused blocks are taken")
+    wear_spread_cycles: int = Field(
+        ge=1, le=1000, description="erasures that a block may be ahead of a free one; at twice this, data is moved"
+    )
 
 
 @functools.cache

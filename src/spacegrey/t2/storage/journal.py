@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spacegrey.errors import Refusal
 from spacegrey.t2.storage import mapping
 from spacegrey.t2.storage.device import Damaged
 from spacegrey.t2.storage.engine import PAGE
@@ -45,6 +46,14 @@ def _digest(*parts: bytes | memoryview) -> bytes:
 def _padded(*parts: bytes) -> memoryview:
     whole = b"".join(parts)
     return memoryview(whole + bytes(-len(whole) % PAGE))
+
+
+def _read_here(magic: bytes, own: bytes) -> bool:
+    """Tell whether what is whole is of this version; raise `Refusal` where it is of another one."""
+    if magic != own and magic.startswith(own[:6]):
+        found = magic[6:].decode(errors="replace")
+        raise Refusal(f"the disk's map has version {found}; this one reads {own[6:].decode()}")
+    return magic == own
 
 
 def _count_erasures(blocks: Blocks, table: NDArray[np.uint32]) -> None:
@@ -133,7 +142,7 @@ class Journal:
         self._device.read(self._at(slot), [page])
         magic, generation, touched, worn, length, digest = _HEADER.unpack_from(page)
         sealed = hashlib.blake2b(page[: _HEADER.size], digest_size=_DIGEST).digest()
-        if magic != _HEADER_MAGIC or sealed != bytes(page[_HEADER.size : _HEADER.size + _DIGEST]):
+        if sealed != bytes(page[_HEADER.size : _HEADER.size + _DIGEST]) or not _read_here(magic, _HEADER_MAGIC):
             return None
         return generation, touched, worn, length, digest
 
@@ -141,8 +150,8 @@ class Journal:
         """Sync; whatever the reason of a failure, it is one of the medium: what else was lost with it is not known."""
         try:
             self._device.sync()
-        except OSError as error:
-            raise OSError(errno.EIO, f"a sync failed: {error.strerror or error}") from error
+        except (OSError, MemoryError) as error:
+            raise OSError(errno.EIO, f"a sync failed: {error}") from error
 
     def load(self, pages: Map, blocks: Blocks) -> int:
         """Read the map back: the newest checkpoint, and every whole record behind it.
@@ -218,13 +227,15 @@ class Journal:
         self._device.read(place, [page])
         magic, generation, sequence, extents, worn, length, digest = _RECORD.unpack_from(page)
         used = -(-(_RECORD.size + length) // PAGE)
-        if (magic, generation, sequence) != (_RECORD_MAGIC, self.generation, self._sequence + 1) or used > left:
+        if (generation, sequence) != (self.generation, self._sequence + 1) or used > left:
             return None
         whole = memoryview(bytearray(used * PAGE))
         self._device.read(place, [whole])
         payload = whole[_RECORD.size : _RECORD.size + length]
         head = (magic, generation, sequence, extents, worn, length)
-        if length != 12 * extents + 8 * worn or _digest(_RECORD.pack(*head, bytes(_DIGEST)), payload) != digest:
+        if _digest(_RECORD.pack(*head, bytes(_DIGEST)), payload) != digest or not _read_here(magic, _RECORD_MAGIC):
+            return None
+        if length != 12 * extents + 8 * worn:
             return None
         table = np.frombuffer(payload, "<u4")
         return table[: 3 * extents].reshape(-1, 3), table[3 * extents :].reshape(-1, 2), used

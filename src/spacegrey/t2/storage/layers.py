@@ -24,11 +24,6 @@ class Through:
         """Pass on."""
         self.below.read(offset, views)
 
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
-        """Read page by page, so that a layer sees each."""
-        for offset, view in zip(offsets, views, strict=True):
-            self.read(offset, [view])
-
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Pass on."""
         self.below.write(offset, views)

@@ -45,44 +45,36 @@ class ModuleFile:
         if size is not None:
             mode |= os.O_CREAT | os.O_EXCL
         try:
-            self._file = os.open(path, mode | os.O_CLOEXEC, 0o600)
+            self.file = os.open(path, mode | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise InputError(f"{path}: {(error.strerror or 'cannot be opened').lower()}") from None
         try:
-            fcntl.flock(self._file, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(self.file, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             if size is not None:
-                os.ftruncate(self._file, size)
+                os.ftruncate(self.file, size)
         except OSError as error:
-            os.close(self._file)
+            os.close(self.file)
             if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
                 raise Refusal(f"{path}: in use by another process") from None
             raise InputError(f"{path}: {(error.strerror or 'cannot be used').lower()}") from None
-        self.size = os.fstat(self._file).st_size
+        self.size = os.fstat(self.file).st_size
 
     def read(self, offset: int, views: Sequence[memoryview]) -> None:
         """Fill the views; raise OSError where the file is shorter."""
         for first in range(0, len(views), _MOST_VIEWS):
             some = views[first : first + _MOST_VIEWS]
             wanted = sum(map(len, some))
-            got = os.preadv(self._file, some, offset)
+            got = os.preadv(self.file, some, offset)
             offset += wanted
             if got != wanted:
                 self._read_rest(offset - wanted, some, got)
-
-    def gather(self, offsets: Sequence[int], views: Sequence[memoryview]) -> None:
-        """Fill each view from an offset of its own."""
-        file, read = self._file, os.preadv
-        for offset, view in zip(offsets, views, strict=True):
-            got = read(file, (view,), offset)
-            if got != len(view):
-                self._read_rest(offset, (view,), got)
 
     def _read_rest(self, offset: int, views: Sequence[memoryview], got: int) -> None:
         for view in views:
             start = min(got, len(view))
             got -= start
             while start < len(view):
-                more = os.preadv(self._file, [view[start:]], offset + start)
+                more = os.preadv(self.file, [view[start:]], offset + start)
                 if more == 0:
                     raise OSError(errno.EIO, f"{self.path.name} ends too early")
                 start += more
@@ -90,33 +82,33 @@ class ModuleFile:
 
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Write the views."""
-        if len(views) == 1 and os.pwrite(self._file, views[0], offset) == len(views[0]):
+        if len(views) == 1 and os.pwrite(self.file, views[0], offset) == len(views[0]):
             return
         for first in range(0, len(views), _MOST_VIEWS):
             some = views[first : first + _MOST_VIEWS]
             wanted = sum(map(len, some))
-            done = os.pwritev(self._file, some, offset)
+            done = os.pwritev(self.file, some, offset)
             if done != wanted:  # a full disk, or a signal: what is left is written, or says why not
                 rest = b"".join(some)[done:]
                 while rest:
-                    done += (more := os.pwrite(self._file, rest, offset + done))
+                    done += (more := os.pwrite(self.file, rest, offset + done))
                     rest = rest[more:]
             offset += wanted
 
     def discard(self, offset: int, length: int) -> None:
         """Give the stretch back to the file system, where it takes that."""
         if sys.platform == "linux":
-            _fallocate(self._file, _PUNCH_HOLE | _KEEP_SIZE, offset, length)
+            _fallocate(self.file, _PUNCH_HOLE | _KEEP_SIZE, offset, length)
 
     def sync(self) -> None:
         """Return when what was written is on the disk."""
-        getattr(os, "fdatasync", os.fsync)(self._file)
+        getattr(os, "fdatasync", os.fsync)(self.file)
 
     def close(self) -> None:
         """Close the file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
 
 
 def _fallocate(file: int, mode: int, offset: int, length: int) -> None:

@@ -92,6 +92,14 @@ class Store:
 
     # reading
 
+    def room(self, length: int) -> memoryview:
+        """Return memory from which and into which bytes go with the fewest copies.
+
+        For a thread that does nothing but read and write: it may be kept on one processor for milliseconds at a time,
+        and so would be what it starts.
+        """
+        return self.translation.data.room(length)
+
     def read_into(self, offset: int, view: memoryview) -> None:
         """Fill a view from an offset on.
 
@@ -139,8 +147,17 @@ class Store:
 
     # writing
 
-    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def write(self, offset: int, data: bytes | bytearray | memoryview, *, spent: bool = False) -> None:
         """Write bytes at an offset.
+
+        Parameters
+        ----------
+        offset : int
+            Where to. [B]
+        data : bytes-like
+            Any length.
+        spent : bool
+            The data, which can be written to, may be overwritten: it spares a copy.
 
         Raises
         ------
@@ -157,11 +174,11 @@ class Store:
                 self._patch(offset, piece)
             whole = max(0, length - head) // PAGE * PAGE
             if whole:
-                self.translation.write((offset + head) // PAGE, [view[head : head + whole]])
+                self.translation.write((offset + head) // PAGE, [view[head : head + whole]], spent=spent)
             if head + whole < length:
                 self._patch(offset + head + whole, view[head + whole :])
         elif length:
-            self.translation.write(offset // PAGE, [view])
+            self.translation.write(offset // PAGE, [view], spent=spent)
 
     def write_pages(self, offsets: Sequence[int], pages: Sequence[memoryview]) -> None:
         """Write whole aligned pages from anywhere on the disk, in this order; raises as `write` does."""
@@ -175,7 +192,7 @@ class Store:
         number, inside = divmod(offset, PAGE)
         room = memoryview(bytearray(PAGE))
         while True:
-            expected = self.translation.place(number), self.translation.erasures
+            expected = self.translation.stand(number)
             self.translation.read(number, room)
             room[inside : inside + len(piece)] = piece
             if self.translation.write(number, [room], expected=expected):

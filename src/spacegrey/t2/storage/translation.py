@@ -5,15 +5,16 @@ What the durable map names is never overwritten, so a cut at any moment leaves t
 
 from __future__ import annotations
 
-import array
 import errno
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spacegrey.t2.storage import mapping
 from spacegrey.t2.storage.blocks import CLOSED, LOST, Blocks
+from spacegrey.t2.storage.changes import Changes
 from spacegrey.t2.storage.device import cut
 from spacegrey.t2.storage.engine import PAGE
 from spacegrey.t2.storage.garbage import LOW_BLOCKS, make_room
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from spacegrey.t2.storage.device import Device, Encryption
     from spacegrey.t2.storage.geometry import Geometry
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
+"""What the host says where it has no room: the same call may succeed later."""
+
 MOST_PENDING = 1 << 19
 """Changes of the map that are kept in memory before they are made durable without being asked to."""
-
-
-class _Unusual(Exception):  # noqa: N818 - a way round, not an error
-    """A group of reads is better done one by one."""
 
 
 class _Found(threading.local):
@@ -71,12 +71,10 @@ class Translation:
         self.lock = threading.Lock()  # of map, blocks and what is pending
         self._commit = threading.Lock()  # one commit at a time; taken before the other
         self.room = threading.Lock()  # one collector at a time; taken before both
-        self._pending = array.array("I")
-        self.emptied: list[int] = []
-        self._worn: set[int] = set()
-        self._epoch = 1
+        self.changes = Changes()
+        self.epoch = 1
         self._erased = 0
-        self._failed: OSError | None = None
+        self._failed: BaseException | None = None
         self._found = _Found()
         self._one = np.empty(1, np.int64)
         self._load_loops()
@@ -113,9 +111,9 @@ class Translation:
         erased = self._erased
         try:
             self._read(first, view)
-        except OSError:
+        except OSError as error:
             if erased == self._erased:
-                self.errors += 1
+                self.errors += error.errno in {errno.EIO, None}  # not a lock; `Damaged` has no number
                 raise
         if erased != self._erased:
             # A block that was read from may have been erased meanwhile: once more, with no erasure between.
@@ -146,14 +144,11 @@ class Translation:
         """Fill a room with single pages from anywhere on the disk, side by side; raises as `read` does."""
         erased = self._erased
         pages = self.map.forward[np.array(firsts, np.int64)].astype(np.int64)
-        try:
-            if not pages.all():
-                raise _Unusual  # noqa: TRY301 - the way round is below
-            self.data.gather_into(pages, room)
-            if erased == self._erased:
-                return
-        except (OSError, _Unusual):
-            pass
+        if pages.all():
+            with suppress(OSError):  # one by one each has its own error
+                self.data.gather(pages * PAGE, room)
+                if erased == self._erased:
+                    return
         for k, first in enumerate(firsts):
             self.read(first, room[k * PAGE : (k + 1) * PAGE])
 
@@ -167,7 +162,14 @@ class Translation:
         """Return the flash page of a page, 0 if it has no data."""
         return int(self.map.forward[first])
 
-    def write(self, first: int, views: Sequence[memoryview], *, expected: tuple[int, int] | None = None) -> bool:
+    def stand(self, first: int) -> tuple[int, int]:
+        """Return where a page stands and how often its block was erased: while both stay, its content does."""
+        page = self.place(first)
+        return page, int(self.blocks.erasures[page // self.geometry.block_pages])
+
+    def write(
+        self, first: int, views: Sequence[memoryview], *, expected: tuple[int, int] | None = None, spent: bool = False
+    ) -> bool:
         """Write whole pages that follow one another on the disk.
 
         Parameters
@@ -177,8 +179,10 @@ class Translation:
         views : sequence of memoryview
             Their bytes; each view holds whole pages.
         expected : tuple of int, optional
-            For a single page that was put together from an old one: where that stood, and `erasures` when it was
-            read. Nothing is written if either is no longer so.
+            For a single page that was put together from an old one: what `stand` said before that was read. Nothing
+            is written if it is no longer so.
+        spent : bool
+            The views may be overwritten.
 
         Returns
         -------
@@ -197,12 +201,12 @@ class Translation:
             page, got = self._allocate(count)
             parts = cut(views, offset, got * PAGE)
             try:
-                self.data.write(page * PAGE, parts)
+                self.data.write(page * PAGE, parts, spent=spent)
             except BaseException as error:
                 self.give_up(page, got, error)
                 raise
             with self.lock:
-                if expected and (self.place(first), self._erased) != expected:
+                if expected and self.stand(first) != expected:
                     self.release(page, got)
                     return False
                 self.publish(first, page, got)
@@ -210,7 +214,7 @@ class Translation:
             first += got
             count -= got
             offset += got * PAGE
-        if len(self._pending) > 3 * MOST_PENDING:
+        if len(self.changes) > MOST_PENDING:
             self.commit()
         return True
 
@@ -240,7 +244,7 @@ class Translation:
                 self._publish_scattered(extents)
                 self.written += got
             done += got
-        if len(self._pending) > 3 * MOST_PENDING:
+        if len(self.changes) > MOST_PENDING:
             self.commit()
 
     def unmap(self, first: int, count: int) -> None:
@@ -262,7 +266,8 @@ class Translation:
         """Return the first of at most ``count`` adjacent unused pages, and how many they are."""
         while True:
             with self.lock:
-                if self.blocks.fill < self.geometry.block_pages or self.blocks.free > LOW_BLOCKS:
+                blocks = self.blocks
+                if blocks.fill < self.geometry.block_pages or (blocks.free > LOW_BLOCKS and not blocks.uneven):
                     return self.take(count)
             make_room(self)
 
@@ -270,7 +275,7 @@ class Translation:
         """Take pages of the open block, or of the next. The lock is held."""
         blocks, size = self.blocks, self.geometry.block_pages
         if blocks.fill == size:
-            closed = blocks.open(self._epoch)
+            closed = blocks.open(self.epoch)
             if closed:
                 self._empty(closed)
             if not blocks.current:
@@ -307,17 +312,8 @@ class Translation:
             tables.forward, tables.owner, tables.touched, self.blocks.live, self.geometry.block_pages,
             first, page, count, emptied,
         )  # fmt: skip
-        pending = self._pending
         if page or answer:
-            last = len(pending) - 3
-            if (
-                last >= 0
-                and pending[last] + pending[last + 2] == first
-                and page == (pending[last + 1] + pending[last + 2] if page and pending[last + 1] else pending[last + 1])
-            ):
-                pending[last + 2] += count
-            else:
-                pending.extend((first, page, count))
+            self.changes.note(first, page, count)
         self._published(count if page else 0, answer, emptied)
 
     def _publish_scattered(self, extents: NDArray[np.uint32]) -> None:
@@ -326,7 +322,7 @@ class Translation:
         answer = mapping.publish_scattered(
             tables.forward, tables.owner, tables.touched, self.blocks.live, self.geometry.block_pages, extents, emptied
         )
-        self._pending.frombytes(extents.tobytes())
+        self.changes.extents.frombytes(extents.tobytes())
         self._published(len(extents), answer, emptied)
 
     def _published(self, count: int, answer: int, emptied: NDArray[np.int64]) -> None:
@@ -338,17 +334,18 @@ class Translation:
 
     def _empty(self, block: int) -> None:
         """Erase a closed block that holds nothing more, once no durable map names it. The lock is held."""
-        if self.blocks.opened[block] == self._epoch:
+        if self.blocks.opened[block] == self.epoch:
             self._erase(block)
         else:
-            self.emptied.append(block)
+            self.changes.emptied.append(block)
 
     def _erase(self, block: int) -> None:
         self._erased += 1
-        self._worn.add(block)
+        self.changes.worn.add(block)
         for cold in self.blocks.erase(block):
             size = self.geometry.block_pages * PAGE
-            self.data.discard(cold * size, size)
+            with suppress(OSError):  # a hole that cannot be punched costs the host room, and nothing else
+                self.data.discard(cold * size, size)
 
     def commit(self, *, last: bool = False) -> None:
         """Return when every write, trim and zero that was answered before is durable; the last one keeps the wear too.
@@ -362,43 +359,39 @@ class Translation:
         with self._commit:
             with self.lock:
                 self._check()
-                if not (self._pending or (last and self._worn)):
+                if not (len(self.changes) or (last and self.changes.worn)):
                     return
-                pending, self._pending = self._pending, array.array("I")
-                emptied, self.emptied = self.emptied, []
-                worn, self._worn = self._worn, set()
-                self._epoch += 1
-                checkpoint = self.journal.must_checkpoint(len(pending) // 3, len(worn))
+                taken = self.changes.take()
+                self.epoch += 1
+                checkpoint = self.journal.must_checkpoint(len(taken), len(taken.worn))
             self._sync()
             try:
                 if checkpoint:
                     # Pages that came since must be durable too before a checkpoint names them.
                     with self.lock:
-                        pending, self._pending = pending + self._pending, array.array("I")
-                        emptied, self.emptied = emptied + self.emptied, []
-                        worn, self._worn = worn | self._worn, set()
-                        self._epoch += 1
+                        taken.add(self.changes.take())
+                        self.epoch += 1
                         self._sync()
                         self.journal.checkpoint(self.map, self.blocks)
                 else:
-                    self.journal.append(np.frombuffer(pending, np.uint32).reshape(-1, 3), worn, self.blocks)
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    self._failed = error
-                    raise
-                with self.lock:  # nothing of it counts yet; the next commit says it all again
-                    self._pending, self._worn = pending + self._pending, worn | self._worn
-                    self.emptied = emptied + self.emptied
+                    extents = np.frombuffer(taken.extents, np.uint32).reshape(-1, 3)
+                    self.journal.append(extents, taken.worn, self.blocks)
+            except BaseException as error:
+                self._failed = error  # for good, unless all that was pending is so again
+                if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+                    with self.lock:  # nothing of it counts yet; the next commit says it all again
+                        self.changes.put_back(taken)
+                        self._failed = None
                 raise
             with self.lock:
                 self.commits += 1
-                for block in emptied:
+                for block in taken.emptied:
                     if self.blocks.state[block] == CLOSED:
                         self._erase(block)
 
     def _sync(self) -> None:
         try:
             self.data.sync()
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._failed = error
-            raise
+            raise OSError(errno.EIO, f"a sync failed: {error}") from error

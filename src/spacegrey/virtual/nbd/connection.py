@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING, Protocol
 
+from spacegrey.virtual.nbd.looking import SOON_S, can_look, look
 from spacegrey.virtual.nbd.negotiation import Ended
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Connection:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self._may_look = can_look()
+        self._quick = False
 
     def receive(self, length: int) -> memoryview:
         """Return exactly so many bytes; raise `Ended` where the client stops before."""
@@ -45,6 +49,15 @@ class Connection:
                 raise Ended("the client is gone")
             got += more
         return room
+
+    def receive_some(self, room: memoryview) -> int:
+        """Receive what there is, at least a byte; 0 at the end. Who was quick is looked for before sleeping."""
+        if self._quick and isinstance(self.wire, socket.socket) and (got := look(self.wire.fileno(), room)):
+            return got
+        before = time.monotonic()
+        got = self.wire.recv_into(room)
+        self._quick = self._may_look and time.monotonic() - before < SOON_S
+        return got
 
     def drain(self, length: int) -> None:
         """Receive so many bytes and forget them."""

@@ -15,6 +15,10 @@ class Disk(Protocol):
     capacity: int
     read_only: bool
 
+    def room(self, length: int) -> memoryview:
+        """Return memory of the calling thread that the disk fills, and takes from, with the fewest copies."""
+        ...
+
     def read_into(self, offset: int, view: memoryview) -> None:
         """Fill a view from an offset on."""
         ...
@@ -27,8 +31,8 @@ class Disk(Protocol):
         """Return runs of a stretch as (bytes, whether they have data)."""
         ...
 
-    def write(self, offset: int, data: memoryview) -> None:
-        """Write bytes at an offset."""
+    def write(self, offset: int, data: memoryview, *, spent: bool) -> None:
+        """Write bytes at an offset; spent ones may be overwritten."""
         ...
 
     def write_pages(self, offsets: Sequence[int], pages: Sequence[memoryview]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
 import stat
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +30,9 @@ MOST_CLIENTS = 64
 """Connections at a time; a further one is closed at once."""
 
 NBD_PORT = 10809
+
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ECONNABORTED, errno.EINTR}
+"""Why a client cannot be let in just now."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +111,23 @@ class Server:
         while not self._stopping:
             try:
                 client, _ = self._listener.accept()
-            except OSError:
-                break
+            except OSError as error:
+                if self._stopping or error.errno not in _PASSING:
+                    break
+                time.sleep(0.05)
+                continue
             with self._lock:
                 if self._stopping or len(self._clients) >= MOST_CLIENTS:
                     client.close()
                     continue
                 thread = threading.Thread(target=self._client, args=(client,), daemon=True, name="nbd client")
                 self._clients[client] = thread
-            thread.start()
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError):  # the system gives no thread: this client is turned away
+                with self._lock:
+                    del self._clients[client]
+                client.close()
         with self._lock:
             left = list(self._clients.values())
         for thread in left:
@@ -150,8 +163,8 @@ class Server:
             start_tls = partial(self._start_tls, self._tls, connection, client) if self._tls else None
             agreed = Negotiation(connection, self._exports, start_tls).run()
             Transmission(connection, agreed).run()
-        except (Ended, OSError):
-            pass  # a client that goes, in whatever way, is none of the server's business
+        except (Ended, OSError, MemoryError):
+            pass  # a client that goes, in whatever way, or has no room here, is none of the others' business
         finally:
             with self._lock:
                 self._clients.pop(client, None)

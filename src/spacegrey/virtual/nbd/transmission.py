@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import struct
 from typing import TYPE_CHECKING
 
@@ -48,9 +47,9 @@ class Transmission:
         self._connection = connection
         self._agreed = agreed
         self._disk = agreed.export.disk
-        # Mapped, not filled with zeroes: only what a client uses of it takes memory.
-        self._input = memoryview(mmap.mmap(-1, _HEADER + p.MAX_PAYLOAD + AHEAD))
-        self._output = memoryview(mmap.mmap(-1, p.MAX_PAYLOAD + ANSWER))
+        # Only what a client uses of them takes memory.
+        self._input = self._disk.room(_HEADER + p.MAX_PAYLOAD + AHEAD)
+        self._output = self._disk.room(p.MAX_PAYLOAD + ANSWER)
         self._filled = 0
         self._answers: list[bytes | memoryview] = []
         self._group: tuple[list[int], list[memoryview], list[int]] = ([], [], [])
@@ -58,11 +57,11 @@ class Transmission:
 
     def run(self) -> None:  # noqa: C901 - one loop over what came in
         """Serve until the client is done; raises `Ended` where it goes or talks nonsense."""
-        room, wire, unpack = self._input, self._connection.wire, p.REQUEST.unpack_from
+        room, receive, unpack = self._input, self._connection.receive_some, p.REQUEST.unpack_from
         end, wanted = 0, _HEADER
         while True:
             while end < wanted:
-                got = wire.recv_into(room[end : wanted + AHEAD])
+                got = receive(room[end : wanted + AHEAD])
                 if not got:
                     raise Ended("the client is gone")
                 end += got
@@ -173,7 +172,7 @@ class Transmission:
         number = 0
         try:
             if len(offsets) == 1:
-                self._disk.write(offsets[0], pages[0])
+                self._disk.write(offsets[0], pages[0], spent=True)
             else:
                 self._disk.write_pages(offsets, pages)
         except (OSError, MemoryError) as error:
@@ -224,7 +223,7 @@ class Transmission:
         disk = self._disk
         if command == p.WRITE:
             if length:
-                disk.write(offset, self._input[body : body + length])
+                disk.write(offset, self._input[body : body + length], spent=True)
         elif command == p.TRIM:
             disk.trim(offset, length)
         elif command == p.WRITE_ZEROES:

@@ -6,12 +6,13 @@ Virtual machines mostly hide them; then the recording says so and goes on withou
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +31,11 @@ FIRST_VERSION = struct.Struct("=IIQQQQQIIQ")
 """``struct perf_event_attr`` in its first version, 64 bytes, which every kernel takes."""
 
 COUNT = struct.Struct("=QQQ")
+
+
+@functools.cache
+def _library() -> Any:  # noqa: ANN401 - ctypes' own
+    return ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass
@@ -55,7 +61,7 @@ class Counter:
         asked = FIRST_VERSION.pack(kind, FIRST_VERSION.size, number, 0, 0, WITH_TIMES, flags, 0, 0, 0)
         buffer = ctypes.create_string_buffer(asked, len(asked))
         with suppress(OSError, AttributeError):
-            library = ctypes.CDLL(None, use_errno=True)
+            library = _library()
             for thread in threads:
                 handle = library.syscall(call, buffer, thread, -1, -1, 8)  # closed when another program is started
                 if handle >= 0:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spacegrey.workload.recording.phases import change_points
+from spacegrey.workload.recording.phases import change_points, that_matter
 from spacegrey.workload.recording.rating import bandwidth_gb_s
 
 if TYPE_CHECKING:
@@ -22,6 +22,24 @@ MOSTLY = 0.5
 
 LITTLE_S = 0.05
 """Less waiting than this is not told apart from the time between two looks. [s]"""
+
+DECADE = 0.5
+"""What ten times the traffic is worth beside a thread more or less, where phases are told apart."""
+
+FLOORS = np.array([0.05, 0.05, 0.3, 0.05])
+"""Noise of the features at least: being blocked is yes or no at each look."""
+
+MATTERS = np.array([0.3, 0.7, 0.6, 0.15])
+"""Changes worth a phase: threads, decades of the drive's rate, share of waiting for it, memory traffic by a half."""
+
+BOUND = 0.6
+"""A phase that moves this share of what the memory was rated at is held up by it: no phase comes nearer by chance."""
+
+SCATTERED = 2.0
+"""More than this many times what a core can copy was not moved: pages were touched here and there."""
+
+LEAST_WATCHED_S = 1e-3
+"""Windows on the memory that saw less processor time than this tell nothing. [s]"""
 
 KNOWN_SHARE = 0.8
 """Threads' own clocks are believed where they saw this share of the processor time; else states are counted."""
@@ -58,7 +76,9 @@ class Stretch:
     gpu_busy : float
         Mean; NaN: not told.
     traffic_gb : float
-        Moved between caches and memory, as far as misses tell; NaN: not counted. [GB]
+        Moved between caches and memory, as far as misses or touched pages tell; NaN: not seen. [GB]
+    watched_s : float
+        Processor time in which touched pages were counted. [s]
     """
 
     begin_s: float
@@ -77,6 +97,7 @@ class Stretch:
     looks: int
     gpu_busy: float
     traffic_gb: float
+    watched_s: float
 
     @property
     def seen_s(self) -> float:
@@ -99,7 +120,10 @@ class Demand:
     wait_s : float
         Time that passed with nothing to do. [s]
     stream_gb : float
-        Memory traffic; 0 where it was not counted. [GB]
+        Memory traffic; 0 where it was not seen. [GB]
+    memory : str
+        ``unseen``; ``free``: the memory could do more; ``limits``: it holds the phase up; ``scattered``: more pages
+        were touched than could have been moved.
     """
 
     stretch: Stretch
@@ -109,6 +133,7 @@ class Demand:
     write_gb: float
     wait_s: float
     stream_gb: float
+    memory: Literal["unseen", "free", "limits", "scattered"] = "unseen"
 
 
 def stretches(samples: Samples) -> list[Stretch]:
@@ -130,8 +155,9 @@ def stretches(samples: Samples) -> list[Stretch]:
     wanted = _wanted(samples, dt)
     drive_rate = np.log10(1.0 + (taken["read_b"] + taken["write_b"]) / dt / 1e7)
     blocked = (c["blocked"][1:] > 0) & (c["runnable"][1:] == 0)
-    features = np.column_stack([np.minimum(wanted, 64.0), drive_rate, np.where(blocked, 1.0, 0.0)])
-    cuts = change_points(c["time_s"][1:], features)
+    streams = _streams(taken["touched_b"], taken["watched_s"])
+    features = np.column_stack([np.minimum(wanted, 64.0), drive_rate, np.where(blocked, 1.0, 0.0), streams])
+    cuts = that_matter(change_points(c["time_s"][1:], features, FLOORS), features, MATTERS)
     cuts = _with_ends_of_writing(cuts, taken["write_b"], blocked, wanted)
     return [_stretch(samples, taken, wanted, begin, end) for begin, end in pairwise(cuts)]
 
@@ -140,11 +166,51 @@ def _wanted(samples: Samples, dt: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how many threads ran or waited for a core, on average over each interval."""
     c = samples.columns
     counted = 0.5 * (c["runnable"][1:] + c["runnable"][:-1])
-    clocked = np.diff(c["wanted_s"]) / dt
+    ran = np.diff(c["cpu_s"]) / dt
+    clocked = _where_it_was(np.diff(c["wanted_s"]), np.maximum(c["runnable"][1:], c["runnable"][:-1]), ran, dt) / dt
     spent = c["cpu_s"][-1]
     # Processes that live for less than a look leave no clock behind.
     known = spent > 0.0 and c["wanted_s"][-1] >= KNOWN_SHARE * spent
-    return clocked if known else np.maximum(counted, np.diff(c["cpu_s"]) / dt)
+    return clocked if known else np.maximum(counted, ran)
+
+
+def _where_it_was(
+    wanted_s: NDArray[np.float64], runnable: NDArray[np.float64], ran: NDArray[np.float64], dt: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what threads wanted, with lumps spread over the time before them.
+
+    Linux adds how long a thread waited for a core when it gets one. What an interval cannot have held, with so many
+    threads, is from the intervals before.
+    """
+    placed = wanted_s.copy()
+    most_s = np.maximum(np.maximum(runnable, ran), 1.0) * dt
+    for here in range(len(placed) - 1, 0, -1):
+        over_s = placed[here] - most_s[here]
+        if over_s > 0.0:
+            placed[here] -= over_s
+            placed[here - 1] += over_s
+    return placed
+
+
+def _streams(touched_b: NDArray[np.float64], watched_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much a job streams, on a scale of decades: what the nearest window on its memory showed."""
+    seen = np.flatnonzero(watched_s > 0.0)
+    if not len(seen):
+        return np.zeros(len(watched_s))
+    rates = DECADE * np.log10(1.0 + touched_b[seen] / watched_s[seen] / 1e9)
+    halfway = 0.5 * (seen[1:] + seen[:-1])
+    return rates[np.searchsorted(halfway, np.arange(len(watched_s)))]
+
+
+def _traffic_gb(taken: dict[str, NDArray[np.float64]], rows: slice, cpu_s: float) -> float:
+    """Return what was moved between caches and memory; NaN where neither misses nor pages were counted. [GB]."""
+    counted_b = float(taken["traffic_b"][rows].sum())
+    if np.isfinite(counted_b):
+        return counted_b / 1e9
+    watched_s = float(taken["watched_s"][rows].sum())
+    if watched_s < LEAST_WATCHED_S:
+        return float("nan")
+    return float(taken["touched_b"][rows].sum()) / watched_s * cpu_s / 1e9
 
 
 def _with_ends_of_writing(
@@ -183,8 +249,11 @@ def _stretch(
     pace = (1.0 - together) + together * min(threads, cores)
     parallel = together * min(threads, cores) / pace
     busy_s = min(cpu_s / pace, seen_s) if active_s > 0.0 else 0.0
-    idle_s = max(seen_s - max(active_s, busy_s), 0.0)
     idle = c["runnable"][begin + 1 : end + 1] == 0
+    # Threads' clocks lose a little; looks that found nothing idle bound what was (the rule of three).
+    met = float(idle.sum())
+    most_idle_s = seen_s * min((met + 2.0 * met**0.5 + 3.0) / (end - begin), 1.0)
+    idle_s = min(max(seen_s - max(active_s, busy_s), 0.0), most_idle_s)
     stuck = idle & (c["blocked"][begin + 1 : end + 1] > 0)
     moved = float(taken["read_b"][rows].sum() + taken["write_b"][rows].sum())
     # Looks that found it idle say for what; without one, a stretch that moved data waited for the drive.
@@ -208,7 +277,8 @@ def _stretch(
         others=max(others, 0.0) if np.isfinite(others) else 0.0,
         looks=end - begin,
         gpu_busy=float(np.nanmean(gpu)) if np.isfinite(gpu).any() else float("nan"),
-        traffic_gb=float(taken["traffic_b"][rows].sum()) / 1e9,
+        traffic_gb=_traffic_gb(taken, rows, cpu_s),
+        watched_s=float(taken["watched_s"][rows].sum()),
     )
 
 
@@ -236,7 +306,8 @@ def demand(stretch: Stretch, rating: Rating, cores: int, rate: float) -> Demand:
     Processor: work is processor time times clock times work per clock; a second thread of a core counts for what the
     rating found it to add. Drive: with C the time of the processor, D the time of waiting for the drive with nothing
     to compute, and S the time that the bytes take at the rated speed, the drive's own time is S held between D and
-    C + D, and the part of it that did not overlap follows from max + serial * min = C + D. Status: reference.
+    C + D, and the part of it that did not overlap follows from max + serial * min = C + D. Memory: a roofline, whose
+    ceiling for a number of cores was rated; a phase near it is taken to be at it. Status: reference.
     """
     at_once = min(stretch.threads, cores)
     clock_ghz = rating.clock_ghz if at_once <= 1 else rating.all_core_ghz
@@ -246,18 +317,37 @@ def demand(stretch: Stretch, rating: Rating, cores: int, rate: float) -> Demand:
     second = max(0, min(at_once, rating.threads) - rating.cores)
     worth = (min(at_once, rating.cores) + rating.smt_gain * second) / max(at_once, 1)
     gop = (serial_s * rating.clock_ghz + parallel_s * clock_ghz * worth) * rate
-    # Traffic that the rated memory could not carry in that time was counted twice.
-    most_gb = stretch.busy_s * bandwidth_gb_s(rating, max(at_once, 1))
-    stream_gb = min(stretch.traffic_gb, most_gb) if np.isfinite(stretch.traffic_gb) else 0.0
+    memory, stream_gb, stalled = _traffic(stretch, rating, max(min(at_once, rating.cores), 1))
+    gop *= stalled
     own_s = stretch.read_gb / rating.read_gb_s + stretch.write_gb / rating.write_gb_s
     if own_s <= 0.0 or stretch.drive_s + own_s < LITTLE_S:
-        return Demand(stretch, gop, 0.0, 0.0, 0.0, stretch.wait_s + stretch.drive_s, stream_gb)
+        return Demand(stretch, gop, 0.0, 0.0, 0.0, stretch.wait_s + stretch.drive_s, stream_gb, memory)
     together_s = stretch.busy_s + stretch.drive_s
     drive_s = min(max(own_s, stretch.drive_s), together_s)
     longest, shortest = max(stretch.busy_s, drive_s), min(stretch.busy_s, drive_s)
     order = min(max((together_s - longest) / shortest, 0.0), 1.0) if shortest > 0.0 else 0.0
     scale = drive_s / own_s
-    return Demand(stretch, gop, order, stretch.read_gb * scale, stretch.write_gb * scale, stretch.wait_s, stream_gb)
+    read_gb, write_gb = stretch.read_gb * scale, stretch.write_gb * scale
+    return Demand(stretch, gop, order, read_gb, write_gb, stretch.wait_s, stream_gb, memory)
+
+
+def _traffic(
+    stretch: Stretch, rating: Rating, cores: int
+) -> tuple[Literal["unseen", "free", "limits", "scattered"], float, float]:
+    """Return what the memory is to a phase, the traffic [GB], and the share of its clocks that were not lost to others.
+
+    Where the memory limits a phase, it carried what it was rated at, and threads that waited for each other's traffic
+    computed no more than they would have alone.
+    """
+    if not np.isfinite(stretch.traffic_gb) or stretch.cpu_s <= 0.0:
+        return "unseen", 0.0, 1.0
+    alone_gb_s = bandwidth_gb_s(rating, 1)
+    if stretch.watched_s > 0.0 and stretch.traffic_gb > SCATTERED * alone_gb_s * stretch.cpu_s:
+        return "scattered", 0.0, 1.0
+    most_gb = stretch.busy_s * bandwidth_gb_s(rating, cores)
+    if stretch.traffic_gb < BOUND * most_gb:
+        return "free", stretch.traffic_gb, 1.0
+    return "limits", most_gb, min(most_gb / alone_gb_s / stretch.cpu_s, 1.0)
 
 
 def demands(samples: Samples, rating: Rating, kind: str) -> list[Demand]:

@@ -21,11 +21,15 @@ def json_lines(samples: Samples) -> str:
     Returns
     -------
     str
-        Columns as in `sampling.Samples`; sums start at zero.
+        Columns as in `sampling.Samples`, and the number of cores; sums start at zero.
     """
     names = list(samples.columns)
     rows = zip(*(samples.columns[name].tolist() for name in names), strict=True)
     return "".join(
-        json.dumps({name: value for name, value in zip(names, row, strict=True) if math.isfinite(value)}) + "\n"
+        json.dumps(
+            {name: value for name, value in zip(names, row, strict=True) if math.isfinite(value)}
+            | {"cores": samples.cores}
+        )
+        + "\n"
         for row in rows
     )

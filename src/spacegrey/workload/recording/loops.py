@@ -63,19 +63,6 @@ def float_work(steps: int, points: NDArray[np.float64]) -> float:
 
 
 @kernel
-def stream(values: NDArray[np.float64]) -> float:
-    """Sum an array: memory bandwidth where it does not fit into the caches."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for i in range(0, len(values) - 31, 32):
-        for j in range(0, 32, 4):
-            a += values[i + j]
-            b += values[i + j + 1]
-            c += values[i + j + 2]
-            d += values[i + j + 3]
-    return a + b + c + d
-
-
-@kernel
 def chase(links: NDArray[np.int64], steps: int) -> int:
     """Follow links from line to line: the latency of memory."""
     place = 0

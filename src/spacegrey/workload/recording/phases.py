@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAST_S = 0.8
-"""A phase lasts at least so long. [s]"""
+LEAST_S = 0.15
+"""A phase lasts at least so long: two looks. What noise would cut off the penalty keeps together. [s]"""
 
 MOST = 200
 """Phases of one recording."""
@@ -22,7 +23,9 @@ NOISE_FLOOR = 0.05
 """A feature that is steadier, in its own unit (threads, shares), is taken to be as noisy as this."""
 
 
-def change_points(time_s: NDArray[np.float64], features: NDArray[np.float64]) -> list[int]:
+def change_points(
+    time_s: NDArray[np.float64], features: NDArray[np.float64], floor: float | NDArray[np.float64] = NOISE_FLOOR
+) -> list[int]:
     """Return where the means of features change.
 
     Parameters
@@ -31,6 +34,8 @@ def change_points(time_s: NDArray[np.float64], features: NDArray[np.float64]) ->
         End of each interval, rising. [s]
     features : float64, shape (n, k)
         One row for each interval, in units in which 0.05 is small.
+    floor : float or float64, shape (k,)
+        The least that a feature's noise is taken to be: more than 0.05 where it only has a few values.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def change_points(time_s: NDArray[np.float64], features: NDArray[np.float64]) ->
     count, width = features.shape
     steps = np.abs(np.diff(features, axis=0)) if count > 1 else np.zeros((1, width))
     # The median step of normal noise is 0.954 of its standard deviation.
-    scaled = features / np.maximum(np.median(steps, axis=0) / 0.954, NOISE_FLOOR)
+    scaled = features / np.maximum(np.median(steps, axis=0) / 0.954, floor)
     sums = np.vstack([np.zeros(width), np.cumsum(scaled, axis=0)])
     starts = np.concatenate([[0.0], time_s[:-1]]) if count else time_s
     least = PENALTY * width * np.log(max(count, 2))
@@ -68,6 +73,40 @@ def change_points(time_s: NDArray[np.float64], features: NDArray[np.float64]) ->
             cuts.append(found[0])
             waiting += [(begin, found[0]), (found[0], end)]
     return sorted(cuts)
+
+
+def that_matter(cuts: list[int], features: NDArray[np.float64], matters: NDArray[np.float64]) -> list[int]:
+    """Return the cuts at which some feature's mean changes by as much as matters; the weakest others go first.
+
+    Parameters
+    ----------
+    cuts : list of int
+        As `change_points` returns them.
+    features : float64, shape (n, k)
+        One row for each interval.
+    matters : float64, shape (k,)
+        Changes of each feature that are worth a phase.
+
+    Returns
+    -------
+    list of int
+        A part of the cuts, with the first and the last.
+
+    Examples
+    --------
+    >>> level = np.array([1.0, 1.0, 1.1, 1.1, 2.0, 2.0])[:, None]
+    >>> that_matter([0, 2, 4, 6], level, np.array([0.3]))
+    [0, 4, 6]
+    """
+    kept = list(cuts)
+    while len(kept) > 2:  # noqa: PLR2004 - begin and end
+        means = np.array([features[begin:end].mean(axis=0) for begin, end in pairwise(kept)])
+        changes = (np.abs(np.diff(means, axis=0)) / matters).max(axis=1)
+        weakest = int(np.argmin(changes))
+        if changes[weakest] >= 1.0:
+            break
+        del kept[weakest + 1]
+    return kept
 
 
 def _best_cut(

@@ -15,6 +15,9 @@ SUBREAPER = 36
 MOST_THREADS = 64
 """Of a process with more threads, states are read of these many, and scaled up."""
 
+NO_BYTES = "bytes from and to drives: some of its processes belong to somebody else, or the system does not count them"
+NO_CLOCKS = "how long threads waited for a core: this system does not tell it; states of threads are counted instead"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -62,11 +65,20 @@ class Tree:
         Who inherits orphans of the job; None: nobody that is watched.
     missing : list of str
         What this system does not tell.
+    busiest : int
+        The process that wanted most since the last look; 0: none wanted anything.
+    busiest_b : int
+        Its resident memory. [B]
+    busiest_share : float
+        Its part of what all of the job wanted, 0 to 1.
     """
 
     root: int
     parent: int | None = None
     missing: list[str] = field(default_factory=list[str])
+    busiest: int = 0
+    busiest_b: int = 0
+    busiest_share: float = 0.0
     _ours: dict[int, bool] = field(default_factory=dict[int, bool])
     _wanted_ns: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
     _gone_wanted_ns: int = 0
@@ -79,9 +91,11 @@ class Tree:
 
     def look(self) -> Seen:
         """Look at every process of the job once."""
-        cpu_s, runnable, blocked, threads, memory_b, longest_ns = 0.0, 0, 0, 0, 0, 0
+        cpu_s, runnable, blocked, threads, longest_ns = 0.0, 0, 0, 0, 0
         reads, writes = 0, 0
         wanted_now: dict[tuple[int, int], int] = {}
+        gains_ns: dict[int, int] = {}
+        resident_b: dict[int, int] = {}
         members = self._members()
         for pid in members:
             fields = _stat(f"/proc/{pid}/stat")
@@ -90,20 +104,23 @@ class Tree:
             own_s = sum(int(fields[place]) for place in (11, 12, 13, 14)) * TICK_S
             cpu_s += own_s
             count = int(fields[17])
-            memory_b += int(fields[21]) * PAGE_B
-            read_b, write_b = _io(pid)
+            resident_b[pid] = int(fields[21]) * PAGE_B
+            read_b, write_b = self._io(pid)
             reads, writes = reads + read_b, writes + write_b
             names = [str(pid)] if count == 1 else _listed(f"/proc/{pid}/task")
             scale = max(1.0, len(names) / MOST_THREADS)
-            ready = stuck = 0
+            ready = stuck = gain_ns = 0
             for name in names[:MOST_THREADS]:
                 state = fields[0] if count == 1 else (_stat(f"/proc/{pid}/task/{name}/stat") or ["Z"])[0]
                 ready += state == "R"
                 stuck += state == "D"
-                wanted = _wanted_ns(f"/proc/{pid}/task/{name}/schedstat")
+                wanted = self._clock_ns(f"/proc/{pid}/task/{name}/schedstat")
                 key = (pid, int(name))
                 wanted_now[key] = wanted
-                longest_ns = max(longest_ns, wanted - self._wanted_ns.get(key, 0))
+                gained_ns = wanted - self._wanted_ns.get(key, 0)
+                longest_ns = max(longest_ns, gained_ns)
+                gain_ns += gained_ns
+            gains_ns[pid] = gain_ns
             runnable += round(ready * scale)
             blocked += round(stuck * scale)
             threads += count
@@ -112,14 +129,45 @@ class Tree:
             if key not in wanted_now:
                 self._gone_wanted_ns += wanted
         self._wanted_ns = wanted_now
+        self.busiest = max(gains_ns, key=gains_ns.__getitem__, default=0)
+        self.busiest_b = resident_b.get(self.busiest, 0)
+        everything_ns = sum(gains_ns.values())
+        self.busiest_share = gains_ns[self.busiest] / everything_ns if everything_ns > 0 else 0.0
         wanted_s = (sum(wanted_now.values()) + self._gone_wanted_ns) * 1e-9
         # Between the end of a child and its parent's wait a sum may dip: it is held.
         most = self._most
         self._most = (max(most[0], cpu_s), max(most[1], reads), max(most[2], writes))
         return Seen(
-            self._most[0], wanted_s, longest_ns * 1e-9, runnable, blocked, threads, len(members), memory_b,
-            self._most[1], self._most[2],
+            self._most[0], wanted_s, longest_ns * 1e-9, runnable, blocked, threads, len(members),
+            sum(resident_b.values()), self._most[1], self._most[2],
         )  # fmt: skip
+
+    def _io(self, pid: int) -> tuple[int, int]:
+        """Return the bytes that a process and its ended children moved from and to drives."""
+        text, read_b, write_b = _read(f"/proc/{pid}/io"), 0, 0
+        if not text and _stat(f"/proc/{pid}/stat"):
+            self._miss(NO_BYTES)
+        for line in text.splitlines():
+            name, _, value = line.partition(":")
+            if name == "read_bytes":
+                read_b = int(value)
+            elif name == "write_bytes":
+                write_b = int(value)
+        return read_b, write_b
+
+    def _clock_ns(self, path: str) -> int:
+        """Return how long a thread ran or waited for a core. [ns]"""
+        text = _read(path)
+        parts = text.split()
+        if len(parts) > 1:
+            return int(parts[0]) + int(parts[1])
+        if not os.path.exists("/proc/self/schedstat"):  # noqa: PTH110 - ten times a second
+            self._miss(NO_CLOCKS)
+        return 0
+
+    def _miss(self, words: str) -> None:
+        if words not in self.missing:
+            self.missing.append(words)
 
     def alive(self) -> bool:
         """Tell whether the first process still runs."""
@@ -157,23 +205,6 @@ def _stat(path: str) -> list[str] | None:
     """Return the fields of a stat file from the state on: the name before it may hold anything."""
     text = _read(path)
     return text.rpartition(")")[2].split() if text else None
-
-
-def _wanted_ns(path: str) -> int:
-    parts = _read(path).split()
-    return int(parts[0]) + int(parts[1]) if len(parts) > 1 else 0
-
-
-def _io(pid: int) -> tuple[int, int]:
-    """Return the bytes that a process and its ended children moved from and to drives."""
-    read_b = write_b = 0
-    for line in _read(f"/proc/{pid}/io").splitlines():
-        name, _, value = line.partition(":")
-        if name == "read_bytes":
-            read_b = int(value)
-        elif name == "write_bytes":
-            write_b = int(value)
-    return read_b, write_b
 
 
 def _listed(path: str) -> list[str]:

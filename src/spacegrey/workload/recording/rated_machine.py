@@ -9,7 +9,7 @@ import tomli_w
 from spacegrey.errors import InputError
 from spacegrey.parts.memory.laws import reachable_bandwidth_gb_s
 from spacegrey.sourced import read_toml
-from spacegrey.workload.recording.rating import REFERENCE, Rating, memory_limits_gb_s
+from spacegrey.workload.recording.rating import Rating, memory_limits_gb_s, scale_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,7 +131,7 @@ def _core(rating: Rating) -> dict[str, Any]:
         "uncore_per_core_w": 0.0,
         "leakage_per_core_w": _round(0.1 * watts / rating.cores),
         "assumed": dict.fromkeys(("smt_gain", "bytes_in_flight"), MEASURED)
-        | dict.fromkeys(("rate_integer", "rate_float"), f"{MEASURED}; the scale: {REFERENCE}")
+        | dict.fromkeys(("rate_integer", "rate_float"), f"{MEASURED}; the scale: {scale_in_words()}")
         | {"rate_vector": "as rate_float: wide vectors are not rated"}
         | dict.fromkeys(
             ("fp64_flops_per_cycle", "scalar_flops_per_cycle", "voltage_curve", "core_capacitance_nf",
@@ -150,7 +150,7 @@ def _memory(rating: Rating) -> dict[str, Any]:
         "idle_w_per_module": 1.0,
         "active_w_per_gb_s": 0.06,
         "assumed": {
-            "transfer_mt_s": f"{MEASURED}: what all cores read together, over the efficiency",
+            "transfer_mt_s": f"{MEASURED}: what all cores copy together, over the efficiency",
             "efficiency": "usual for streaming; only its product with the peak was measured",
             "idle_w_per_module": PLAIN,
             "active_w_per_gb_s": PLAIN,

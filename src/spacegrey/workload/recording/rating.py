@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import os
 import platform
@@ -12,32 +13,61 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from spacegrey.errors import Refusal
 from spacegrey.parts.memory.laws import reachable_bandwidth_gb_s
-from spacegrey.workload.recording.loops import CLOCKS_PER_STEP, chase, float_work, integer_work, shift_chain, stream
+from spacegrey.sourced import CATALOG, Spec, read_spec, read_toml
+from spacegrey.workload.recording.bandwidth import memory_gb_s
+from spacegrey.workload.recording.limits import limits
+from spacegrey.workload.recording.loops import CLOCKS_PER_STEP, chase, float_work, integer_work, shift_chain
+from spacegrey.workload.recording.sensors import cache_mib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-INTEGER_CLOCKS = 26.8
-"""Clocks of a Skylake-SP core for a step of `integer_work`. Assumed: see `REFERENCE`."""
+Positive = Annotated[float, Field(gt=0)]
 
-FLOAT_CLOCKS = 10.6
-"""Clocks of a Skylake-SP core for a step of `float_work`. Assumed: see `REFERENCE`."""
 
-REFERENCE = (
-    "no Skylake-SP was at hand: the loop was timed on a Zen 4 server core, and a Zen 4 core taken as 1.13 times the "
-    "catalog's Zen 3 per clock (the maker's claim for Zen 4)"
-)
+class Loops(Spec):
+    """What the rating's loops take on the core that they were timed on, and what that core does in a clock."""
+
+    measured_on: str = Field(description="the core, and how it was timed")
+    integer_clocks: Positive = Field(description="of a step of `loops.integer_work`")
+    float_clocks: Positive = Field(description="of a step of `loops.float_work`")
+    integer_rate: Positive = Field(description="work of the core's predecessor for each clock, a Skylake-SP's is 1")
+    float_rate: Positive = Field(description="the same for floating point")
+    newer: Positive = Field(description="times its predecessor, for each clock")
+    error: Positive = Field(description="how far durations on other machines may be off, as a share")
+
+
+@functools.cache
+def loops() -> Loops:
+    """Return what gives rated work its unit.
+
+    Examples
+    --------
+    >>> loops().newer
+    1.13
+    """
+    document = read_toml(CATALOG / "rating.toml")
+    return read_spec(Loops, document.data["loops"], document, ["loops"])
+
+
+def scale_in_words() -> str:
+    """Return where the unit of rated work comes from, as a machine's file tells it."""
+    unit = loops()
+    return (
+        f"the loop was timed on {unit.measured_on}, whose core is taken as {unit.newer:g} times its catalogued "
+        f"predecessor for each clock; other machines' durations may be off by {100.0 * unit.error:.0f} %"
+    )
+
 
 REPEATS = 5
-FEW_CORES = 16
 LINE = 64
-STREAM_MIB = 128
 CHASE_MIB = 128
 DISK_MIB = 128
 RANDOM_READS = 300
@@ -62,7 +92,7 @@ class Rating:
     smt_gain : float
         Extra work of second threads, as a share.
     core_gb_s, all_gb_s : float
-        Memory read by one core, and by all of them. [GB/s]
+        Copied through memory by one core, and by all of them; read and written bytes both count. [GB/s]
     latency_ns : float
         Of a random access beyond the caches. [ns]
     write_gb_s, read_gb_s : float
@@ -98,7 +128,7 @@ class Rating:
 
 
 def rate_host(folder: Path, today: str) -> Rating:
-    """Measure this computer, in about five seconds.
+    """Measure this computer, in about ten seconds.
 
     Parameters
     ----------
@@ -118,7 +148,12 @@ def rate_host(folder: Path, today: str) -> Rating:
         The clock cannot be found out, or the folder takes no file.
     """
     unseen: list[str] = []
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    unit = loops()
+    given = limits()
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = given.of_cores(allowed)
+    if given.cores is not None and given.cores < allowed:
+        unseen.append(f"the other cores: a control group leaves {given.cores:g} of {allowed}")
     cores = min(usable, _physical_cores() or usable)
     clock_ghz = _clock_ghz(unseen)
     integer_s = _best(lambda: integer_work(400_000, _TABLE)) / 400_000
@@ -129,9 +164,7 @@ def rate_host(folder: Path, today: str) -> Rating:
         each = _together(usable, lambda: integer_work(400_000, _TABLE.copy())) / 400_000
         alone = integer_s * clock_ghz / all_core_ghz
         smt_gain = min(max(usable * alone / (cores * each) - 1.0, 0.0), 1.0)
-    values = np.ones(STREAM_MIB * 2**20 // 8)
-    core_gb_s = values.nbytes / 1e9 / _best(lambda: stream(values))
-    all_gb_s = max(core_gb_s, _all_gb_s(cores))
+    core_gb_s, all_gb_s = memory_gb_s(cores)
     drive = _drive(folder, unseen)
     import psutil
 
@@ -143,8 +176,8 @@ def rate_host(folder: Path, today: str) -> Rating:
         threads=usable,
         clock_ghz=clock_ghz,
         all_core_ghz=all_core_ghz,
-        integer=INTEGER_CLOCKS / (integer_s * clock_ghz * 1e9),
-        floating=FLOAT_CLOCKS / (float_s * clock_ghz * 1e9),
+        integer=unit.integer_rate * unit.newer * unit.integer_clocks / (integer_s * clock_ghz * 1e9),
+        floating=unit.float_rate * unit.newer * unit.float_clocks / (float_s * clock_ghz * 1e9),
         smt_gain=smt_gain,
         core_gb_s=core_gb_s,
         all_gb_s=all_gb_s,
@@ -152,9 +185,9 @@ def rate_host(folder: Path, today: str) -> Rating:
         write_gb_s=drive[0],
         read_gb_s=drive[1],
         read_latency_us=drive[2],
-        memory_gib=psutil.virtual_memory().total / 2**30,
+        memory_gib=min(psutil.virtual_memory().total / 2**30, given.memory_gib or float("inf")),
         disk_tb=psutil.disk_usage(str(folder)).total / 1e12,
-        cache_mib=_cache_mib(),
+        cache_mib=cache_mib(),
         unseen=tuple(unseen),
     )
 
@@ -165,7 +198,7 @@ def memory_limits_gb_s(rating: Rating) -> tuple[float, float]:
     Notes
     -----
     The law joins the two smoothly, so that neither is what was measured: both are solved for. Where all cores together
-    read as much as they would alone, the memory's limit was not seen, and is set to three times that.
+    copy as much as they would alone, the memory's limit was not seen, and is set to three times that.
     """
     core, most = rating.core_gb_s, 3.0 * rating.all_gb_s
     for _ in range(20):
@@ -177,7 +210,7 @@ def memory_limits_gb_s(rating: Rating) -> tuple[float, float]:
 
 
 def bandwidth_gb_s(rating: Rating, cores: int) -> float:
-    """Return what a number of a rated host's cores read from memory together. [GB/s]."""
+    """Return what a number of a rated host's cores copy through memory together. [GB/s]."""
     core, most = memory_limits_gb_s(rating)
     return reachable_bandwidth_gb_s(most, 1.0, cores, core, 1.0)
 
@@ -205,16 +238,6 @@ def _together(threads: int, work: Callable[[], object]) -> float:
             times = [one.result() for one in [pool.submit(_best, work, 1) for _ in range(threads)]]
             least = min(least, sum(times) / threads)
     return least
-
-
-def _all_gb_s(cores: int) -> float:
-    """Return what all cores read together, each from an array of its own. [GB/s]."""
-    mib = STREAM_MIB // 2 if cores <= FEW_CORES else STREAM_MIB // 4
-    arrays = [np.ones(mib * 2**20 // 8) for _ in range(cores)]
-    mine = iter(range(10**9))
-    # The pool hands each of its threads one call a round: neighbours in count read different arrays.
-    seconds = _together(cores, lambda: stream(arrays[next(mine) % cores]))
-    return cores * arrays[0].nbytes / 1e9 / seconds
 
 
 def _clock_ghz(unseen: list[str]) -> float:
@@ -259,9 +282,14 @@ def _drive(folder: Path, unseen: list[str]) -> tuple[float, float, float]:
                 os.write(handle, block)
             os.fsync(handle)
             written = min(written, time.perf_counter() - before)
-        os.close(handle)
         read_s, latency_s = _read(Path(name), unseen)
+    except OSError as error:
+        raise Refusal(
+            f"record: the drive cannot be rated in {folder}, which takes a file of {DISK_MIB} MiB: "
+            f"{error.strerror or error}"
+        ) from None
     finally:
+        os.close(handle)
         Path(name).unlink(missing_ok=True)
     return size / 1e9 / written, size / 1e9 / read_s, latency_s * 1e6
 
@@ -312,13 +340,3 @@ def _processor_name() -> str:
             if line.startswith("model name"):
                 return " ".join(line.partition(":")[2].split())
     return platform.processor() or platform.machine()
-
-
-def _cache_mib() -> float:
-    """Return the size of the largest cache of the first core; 0 where the system does not tell it. [MiB]."""
-    sizes = [0.0]
-    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        with suppress(OSError, ValueError):
-            text = path.read_text(encoding="ascii").strip()
-            sizes.append(float(text.rstrip("KMG")) * {"K": 1 / 1024, "M": 1.0, "G": 1024.0}.get(text[-1], 2.0**-20))
-    return max(sizes)

@@ -21,13 +21,16 @@ FEW_LOOKS, ENOUGH_LOOKS = 20, 50
 MUCH = 0.5
 """Cores that others kept busy, from which on what was put right is large."""
 
+MEMORY_SHARE = 0.1
+"""Of a recording's time that memory has to matter before that is worth a word."""
+
 LONGEST_COMMAND = 200
 
 Confidence = Literal["high", "medium", "low"]
 
 
-def confidence(samples: Samples, found: list[Demand]) -> tuple[Confidence, list[str]]:
-    """Return how sure a recording is, and what speaks against it."""
+def confidence(samples: Samples, found: list[Demand], cores: int) -> tuple[Confidence, list[str]]:
+    """Return how sure a recording is, and what speaks against it; ``cores`` are those of the host."""
     doubts: list[str] = []
     looks = len(samples.columns["time_s"])
     others = sum(one.stretch.others * one.stretch.seen_s for one in found) / max(samples.duration_s, 1e-9)
@@ -35,6 +38,18 @@ def confidence(samples: Samples, found: list[Demand]) -> tuple[Confidence, list[
         doubts.append(f"only {looks} looks: record a longer run of it")
     if others > MUCH:
         doubts.append(f"other programs kept {others:.1f} cores busy; their share was taken out by calculation")
+    limited_s = sum(one.stretch.busy_s for one in found if one.memory == "limits")
+    if limited_s > MEMORY_SHARE * samples.duration_s and cores > samples.cores:
+        doubts.append(
+            f"memory holds up {limited_s:.1f} s of it; what more cores bring was rated by copying, and reading alone "
+            "may gain more"
+        )
+    scattered_s = sum(one.stretch.busy_s for one in found if one.memory == "scattered")
+    if scattered_s > MEMORY_SHARE * samples.duration_s:
+        doubts.append(
+            f"for {scattered_s:.1f} s it touches more pages than memory could move: it reads here and there, and that "
+            "is kept as work of the core"
+        )
     if samples.interrupted:
         doubts.append("ended before the job did")
     if looks < FEW_LOOKS:
@@ -71,7 +86,7 @@ def workload_text(samples: Samples, found: list[Demand], rating: Rating, kind: s
     today : str
         Day of the recording.
     """
-    sure, doubts = confidence(samples, found)
+    sure, doubts = confidence(samples, found, rating.cores)
     recorded: dict[str, Any] = {
         "command": _plain(samples.command),
         "host": rating.host,
@@ -124,6 +139,8 @@ def _phases(one: Demand, number: int, kind: str) -> list[dict[str, Any]]:
             phase["storage"] = {"read_gb": _round(one.read_gb), "write_gb": _round(one.write_gb)}
             phase["serial"] = _round(one.serial_order)
         phase["assumed"] = dict.fromkeys((key for key in phase if key != "name"), FROM)
+        if "processor" in phase:
+            phase["assumed"]["processor"] = f"{FROM}; {_of_memory(one)}"
         if "storage" in phase:
             phase["assumed"]["storage"] = (
                 f"{FROM}; {stretch.read_gb:.3g} GB were read and {stretch.write_gb:.3g} GB written: stated is what the "
@@ -138,6 +155,21 @@ def _phases(one: Demand, number: int, kind: str) -> list[dict[str, Any]]:
             "assumed": {"memory_gib": FROM, "pace": f"{FROM}: nothing ran and no drive was waited for"},
         })  # fmt: skip
     return made
+
+
+def _of_memory(one: Demand) -> str:
+    """Return in words what was seen of a phase's memory traffic, and what is made of it."""
+    stretch = one.stretch
+    if one.memory == "unseen":
+        return "its memory traffic was not seen"
+    by = f"touched pages, {1e3 * stretch.watched_s:.3g} ms of it" if stretch.watched_s > 0.0 else "cache misses"
+    rate = f"{stretch.traffic_gb / stretch.cpu_s:.3g} GB for each second of a core ({by})"
+    made = {
+        "free": "less than the memory carries",
+        "limits": "so the memory holds it up, and stated is what the memory was rated at",
+        "scattered": "more than the memory carries: scattered reads, left out",
+    }
+    return f"{rate}, {made[one.memory]}"
 
 
 def _plain(text: str) -> str:

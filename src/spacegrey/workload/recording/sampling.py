@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from spacegrey.errors import InputError
 from spacegrey.workload.recording.anywhere import TreeAnywhere
 from spacegrey.workload.recording.counters import CACHE_MISSES, Counter
+from spacegrey.workload.recording.footprint import NOT_ALLOWED, Footprint, cost_s
+from spacegrey.workload.recording.limits import Limits, limits
 from spacegrey.workload.recording.processes import Seen, Tree, adopt_orphans
-from spacegrey.workload.recording.sensors import Reading, Sensors
+from spacegrey.workload.recording.sensors import Reading, Sensors, cache_mib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,9 +34,20 @@ INTERVAL_S = 0.1
 SHARE = 0.008
 """Of a core that the recorder may take."""
 
+LOOKS_SHARE = 0.005
+"""Of a core that the looks may take; what they leave of the recorder's share goes to windows on the memory."""
+
 NO_COUNTERS = (
     "memory traffic: this system does not let the processor's counters be read, so the work scales with the core's "
     "speed alone"
+)
+BY_PAGES = (
+    "memory traffic inside a page: it is told from pages that were touched, as the processor's counters cannot be "
+    "read; the kernel's own copies are not in it"
+)
+NOT_LONG_ENOUGH = (
+    "memory traffic: the job was too short, or its memory too large, for a window on it within the recorder's share of "
+    "a core"
 )
 
 SLOW_LOOKS = 10
@@ -42,10 +56,16 @@ SLOW_LOOKS = 10
 PATIENCE_S = 5.0
 """How long an interrupted job has to end before it is killed. [s]"""
 
+CACHE_MIB = 32.0
+"""Taken where the system does not tell the size of its caches: few desktop processors have more. Assumed. [MiB]"""
+
 CACHE_LINE_B = 64
 """What a miss of the last cache brings from memory. [B]"""
 
-SUMS = ("cpu_s", "wanted_s", "read_b", "write_b", "core_busy_s", "package_j", "network_b", "traffic_b")
+SUMS = (
+    "cpu_s", "wanted_s", "read_b", "write_b", "core_busy_s", "package_j", "network_b", "traffic_b", "touched_b",
+    "watched_s",
+)  # fmt: skip
 """Columns that grow; what a look adds is what counts."""
 
 
@@ -58,7 +78,8 @@ class Samples:
     command : str
         What ran, in words.
     columns : dict of str to float64, shape (looks,)
-        ``time_s``, the fields of `processes.Seen` and `sensors.Reading`, and ``traffic_b`` [B]; sums start at zero.
+        ``time_s``, the fields of `processes.Seen` and `sensors.Reading`, ``traffic_b`` [B], and what
+        `footprint.Footprint` saw, ``touched_b`` [B] in ``watched_s`` [s]; sums start at zero.
     cores : int
         That the job was allowed to use.
     overhead : float
@@ -193,6 +214,11 @@ class _Recorder:
         self._names: list[str] = ["time_s"]
         self._allowed: list[int] = []
         self._cost_s = 0.0
+        self._windows_cost_s = 0.0
+        self._window_cost_s = 0.0
+        self._footprint = Footprint()
+        self._limits = Limits()
+        self._cache_b = (cache_mib() or CACHE_MIB) * 2**20
         self._misses = Counter(CACHE_MISSES)
         self._counts = False
         self._start = time.monotonic()
@@ -207,6 +233,7 @@ class _Recorder:
         if not self._rows:
             self._start = time.monotonic()
         self._pid, self._end = pid, _notice_of_end(pid)
+        self._limits = limits(own=Path(f"/proc/{pid}/cgroup"))
         self._counts = self._misses.follow(_threads_of(pid))
         self.tree = Tree(pid, parent) if sys.platform == "linux" else TreeAnywhere(pid)
         self.look()
@@ -230,7 +257,8 @@ class _Recorder:
         self._cost_s += time.thread_time() - before
 
     def _add(self, now: float, seen: Seen, told: Reading, traffic_b: float) -> None:
-        columns = {"time_s": now, **asdict(seen), **asdict(told), "traffic_b": traffic_b}
+        columns = {"time_s": now, **vars(seen), **vars(told), "traffic_b": traffic_b}
+        columns |= {"touched_b": self._footprint.touched_b, "watched_s": self._footprint.watched_s}
         self._names = list(columns)
         self._rows.append(list(columns.values()))
 
@@ -242,8 +270,22 @@ class _Recorder:
             if pause > 0.0:
                 self._sleep(pause)
             self.look()
+            self._watch_memory()
             mean_s = self._cost_s / len(self._rows)
-            due = self.elapsed_s + max(INTERVAL_S - (self.elapsed_s - due) % INTERVAL_S, mean_s / SHARE)
+            due = self.elapsed_s + max(INTERVAL_S - (self.elapsed_s - due) % INTERVAL_S, mean_s / LOOKS_SHARE)
+
+    def _watch_memory(self) -> None:
+        """Open a window on the memory of the job's busiest process, if the recorder's share has room for one."""
+        tree = self.tree
+        if self._counts or not isinstance(tree, Tree) or not tree.busiest or not self._footprint.allowed:
+            return
+        left_s = SHARE * self.elapsed_s - self._cost_s - self._windows_cost_s
+        if self._window_cost_s > left_s or cost_s(tree.busiest_b) > left_s:
+            return
+        before = time.thread_time()
+        self._footprint.watch(tree.busiest, self._cache_b * tree.busiest_share, self._sleep)
+        self._window_cost_s = time.thread_time() - before
+        self._windows_cost_s += self._window_cost_s
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, or wake when the job ends, so that its last moment is not counted as waiting."""
@@ -265,11 +307,27 @@ class _Recorder:
         columns = {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(self._names)}
         for name in SUMS:
             columns[name] = columns[name] - columns[name][0]
-        cores = int(np.median(self._allowed)) if self._allowed else len(self.cores)
-        share = self._cost_s / max(columns["time_s"][-1], 1e-9)
-        counted = () if self._counts else (NO_COUNTERS,)
-        unseen = (*counted, *self.tree.missing, *self.sensors.missing)
+        cores = self._limits.of_cores(int(np.median(self._allowed)) if self._allowed else len(self.cores))
+        share = (self._cost_s + self._windows_cost_s) / max(columns["time_s"][-1], 1e-9)
+        unseen = (*self._traffic_unseen(), *self._limited(), *self.tree.missing, *self.sensors.missing)
         return Samples(command, columns, cores, share, status, interrupted, unseen)
+
+    def _limited(self) -> tuple[str, ...]:
+        given = self._limits.cores
+        if given is None or given >= len(self.cores):
+            return ()
+        words = f"more than {given:g} cores: a control group gives it no more"
+        return (f"{words}, and waiting for them counts as waiting for other programs",)
+
+    def _traffic_unseen(self) -> tuple[str, ...]:
+        if self._counts:
+            return ()
+        if not isinstance(self.tree, Tree):
+            return (NO_COUNTERS,)
+        if not self._footprint.allowed:
+            return (NOT_ALLOWED,)
+        told = (BY_PAGES,) if self._footprint.windows else (NOT_LONG_ENOUGH,)
+        return told if cache_mib() else (*told, f"the size of the caches: {CACHE_MIB:.0f} MiB were taken")
 
 
 def _pin(cores: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ Each source is looked for once; one that is not there is named in `Sensors.missi
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 
 POWERCAP = Path("/sys/class/powercap")
 CLOCKS = Path("/sys/devices/system/cpu")
+STAT = Path("/proc/stat")
 NOT_TOLD = (float("nan"), float("nan"), float("nan"))
 NVML_LIBRARY = "libnvidia-ml.so.1"
 
@@ -87,6 +89,7 @@ class Sensors:
         for found, words in (
             (self._energy, "package power: no energy counter of the processor can be read"),
             (self._clocks, "the clock during the job: the system does not tell it, the rated one is taken"),
+            (math.isfinite(_busy_s(self.cores)), "what other programs took: the cores' clocks may not be read"),
             (_temperature() is not None, "temperatures: no sensor of the processor"),
             (self._card, "graphics: no NVIDIA management library or card"),
         ):
@@ -143,12 +146,12 @@ class Sensors:
 
 
 def _busy_s(cores: tuple[int, ...]) -> float:
-    """Return how long cores were busy since the system started, stolen time included. [s]."""
+    """Return how long cores were busy since the system started, stolen time included; NaN: not told. [s]."""
     tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
     wanted = {f"cpu{core}" for core in cores}
     total = 0
     try:
-        with open("/proc/stat", encoding="ascii") as lines:  # noqa: PTH123 - ten times a second
+        with open(STAT, encoding="ascii") as lines:  # noqa: PTH123 - ten times a second
             for line in lines:
                 name, *ticks = line.split()
                 if name in wanted:
@@ -157,7 +160,8 @@ def _busy_s(cores: tuple[int, ...]) -> float:
                     break
     except OSError:
         return float("nan")
-    return total * tick_s
+    # Some containers show the file with nothing in it.
+    return total * tick_s if total else float("nan")
 
 
 def _network_b() -> int:
@@ -189,3 +193,13 @@ def _number(path: Path) -> float | None:
         return float(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+def cache_mib() -> float:
+    """Return the size of the largest cache of the first core; 0 where the system does not tell it. [MiB]."""
+    sizes = [0.0]
+    for path in (CLOCKS / "cpu0/cache").glob("index*/size"):
+        with suppress(OSError, ValueError):
+            text = path.read_text(encoding="ascii").strip()
+            sizes.append(float(text.rstrip("KMG")) * {"K": 1 / 1024, "M": 1.0, "G": 1024.0}.get(text[-1], 2.0**-20))
+    return max(sizes)

@@ -1,0 +1,159 @@
+"""Subcommands of `spacegrey t2` about the T2 as system manager: a machine that runs, and its keys."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spacegrey.errors import InputError, Refusal
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from spacegrey.virtual.instance import Instance
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
+
+
+def live(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")],
+    work: Annotated[str, typer.Option("--work", metavar="WORKLOAD", help="What it does; then it idles.")] = "idle",
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="X", help="Seconds of the machine in one of the clock, up to 1000.")
+    ] = 1.0,
+    command: Annotated[
+        str | None, typer.Option("--run", metavar="COMMAND", help="Run this while the machine does, then end.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let the machine run, for `t2 smc` to read.
+
+    It works, then idles; its sensors say what it is at the moment at which they are read, and a fan's target that is
+    written reaches it as it runs. Ctrl-C ends it.
+    """
+    from spacegrey.interfaces.cli.output import say_when_compiling, write_json
+    from spacegrey.virtual.instance import open_instance
+    from spacegrey.virtual.live import Manager, serve
+    from spacegrey.virtual.management import started
+
+    instance = open_instance(folder)
+    say_when_compiling()
+    running = started(instance, work)
+    running.step(1)  # compiled before the clock starts
+    manager = Manager(instance, running, time.monotonic, speed)
+    ended = threading.Event()
+    status: list[int] = []
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    def ready() -> None:
+        if command is not None:
+            threading.Thread(target=follow, args=(command,), daemon=True).start()
+        elif as_json:
+            write_json({"running": str(folder), "work": work, "speed": speed})
+        else:
+            what = work if work == "idle" else f"{work}, then idle"
+            typer.echo(f"{folder} runs: {what} (Ctrl-C ends it)")
+
+    def follow(words: str) -> None:
+        status.append(subprocess.run(words, shell=True, check=False).returncode)  # noqa: S602 - the user's own command
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        serve(instance, manager, ended.is_set, ready)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if status and status[0]:
+        raise typer.Exit(status[0])
+
+
+def smc(
+    key: Annotated[str, typer.Argument(metavar="[KEY]", help="The key, such as TC0c; none lists all.")] = "",
+    folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="The machine's folder.")] = Path(),
+    work: Annotated[
+        str | None, typer.Option("--work", metavar="WORKLOAD", help="What a machine that does not run did (idle).")
+    ] = None,
+    at: Annotated[
+        float | None, typer.Option("--at", metavar="SECONDS", help="When, from its beginning (default: at its end).")
+    ] = None,
+    value: Annotated[
+        float | None, typer.Option("--set", metavar="VALUE", help="Write this: a fan's target, then its mode.")
+    ] = None,
+    index: Annotated[int | None, typer.Option("--index", metavar="N", help="The key with this number.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read the system manager's keys, or write one.
+
+    A machine that runs (`t2 live`) answers from what it is now; of one that does not, a run is computed. A fan whose
+    mode (F0Md) is 1 is held at its target (F0Tg).
+    """
+    from spacegrey.interfaces.cli.output import console, table, write_json
+    from spacegrey.t2.smc import key_at, shown, smc_key, smc_keys
+    from spacegrey.virtual.instance import open_instance
+
+    if index is not None and key:
+        raise InputError("--index names a key by its number: give no other")
+    if value is not None and not key:
+        raise InputError("--set needs a key, such as F0Tg")
+    instance = open_instance(folder)
+    # a key has four signs; the last may be a space, which a shell loses
+    name = key_at(index) if index is not None else key and key.ljust(4)
+    names = [name] if name else list(smc_keys())
+    rows: list[dict[str, Any]] = []
+    for one, raw in _bytes(instance, names, value, work, at).items():
+        spec = smc_key(one)
+        facts = {"key": one, "type": spec.type, "length": spec.length, "attributes": spec.attributes}
+        rows.append({**facts, "bytes": raw.hex(), "value": shown(one, raw), "meaning": spec.meaning})
+    if as_json:
+        write_json(rows)
+        return
+    out = console()
+    listed = table(out, "|key", "|type", "|bytes", ">value", "meaning")
+    for row in rows:
+        said = row["value"] if isinstance(row["value"], int | str) else f"{row['value']:,.2f}"
+        listed.add_row(row["key"], row["type"], row["bytes"], str(said), row["meaning"])
+    out.print(listed)
+
+
+def _bytes(
+    instance: Instance, names: list[str], value: float | None, work: str | None, at: float | None
+) -> dict[str, bytes]:
+    """Return the bytes of keys, by the machine that runs or, where none does, from a run; write one before."""
+    from spacegrey.interfaces.cli.output import say_when_compiling
+    from spacegrey.t2.smc import read, smc_key
+    from spacegrey.virtual.line import ask
+
+    for name in names:
+        smc_key(name)
+    runs = ask(instance, do="now")
+    if runs is not None:
+        if work is not None or at is not None:
+            raise InputError("the machine runs (t2 live): --work and --at belong to one that does not")
+        if value is not None:
+            ask(instance, do="write", key=names[0], value=value)
+        answer = ask(instance, do="read", keys=names)
+        if answer is None:
+            raise Refusal(f"{instance.folder}: the machine stopped before it answered")
+        return {name: bytes.fromhex(raw) for name, raw in answer["bytes"].items()}
+    from spacegrey.virtual.management import measured, write
+
+    if value is not None:
+        write(instance, names[0], value)
+    say_when_compiling()
+    found = measured(instance, work or "idle", at)
+    return {name: read(name, found) for name in names}
+
+
+SUBCOMMANDS = {
+    "live": (live, "spacegrey t2 live my-mac --work cinebench-r15-loop"),
+    "smc": (smc, "spacegrey t2 smc TC0c --dir my-mac --work cinebench-r15-loop --at 60"),
+}

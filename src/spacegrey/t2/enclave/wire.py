@@ -1,0 +1,158 @@
+"""How the storage asks the AES engine: a message on a socket, pages in memory that both see. Both ends are compiled.
+
+The engine runs on the processor of the thread that asks it: handing over is then a change of threads, no other
+processor has to be woken, and the pages stay in one core's cache. Between two cores moving a page can cost ten times
+its encryption.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from spacegrey.jit import kernel, load_word, store_word
+from spacegrey.t2.enclave.messages import QUIET
+from spacegrey.t2.storage.cipher import PAGE, crypt, decrypt_each
+
+ENCRYPT, DECRYPT, DECRYPT_EACH, TAG = range(4)
+
+WHAT, NUMBER, PLACE, COUNT, PROCESSOR = 0, 8, 16, 24, 32
+"""Where in a message: what to do, number of the first page, where the pages are, how many, from which processor."""
+
+MESSAGE_BYTES = 40
+_WORDS = MESSAGE_BYTES // 8
+
+NUMBERS, MOST_NUMBERS = 0, 512
+"""In the memory: where the numbers of scattered pages stand, or a tag; and how many they may be."""
+
+ROOM = 4096
+"""Where the pages begin."""
+
+OTHER, MOVE, GONE = range(3)
+"""Why `attend` returns: a message for Python, the asking thread is on another processor, no more messages."""
+
+_MOST_FAILURES = 100  # calls that a signal broke off, before a socket counts as broken
+
+_word: Any = types.int64
+_int: Any = types.int32
+_recv: Any = types.ExternalFunction("recv", _word(_int, _word, _word, _int))
+_send: Any = types.ExternalFunction("send", _word(_int, _word, _word, _int))
+
+_EINVAL, _EIO = errno.EINVAL, errno.EIO
+
+
+@kernel
+def receive(file: int, place: int, length: int) -> bool:
+    """Wait for a whole message on a socket, and tell whether one came."""
+    for _ in range(_MOST_FAILURES):
+        got = _recv(file, place, length, 0)
+        if got >= 0:
+            return got == length
+    return False
+
+
+@kernel
+def send(file: int, place: int, length: int) -> bool:
+    """Send a whole message, and tell whether it went."""
+    for _ in range(_MOST_FAILURES):
+        sent = _send(file, place, length, QUIET)
+        if sent >= 0:
+            return sent == length
+    return False
+
+
+@kernel
+def allowed(length: int, number: int, place: int, count: int) -> bool:
+    """Tell whether a message stays within ``length`` bytes of memory and the numbers that pages can have."""
+    if not 0 < count <= (length - ROOM) // PAGE or not 0 <= number <= (1 << 62):
+        return False
+    return ROOM <= place <= length - count * PAGE
+
+
+@kernel
+def carry_out(memory: int, length: int, message: int, decrypt: int, encrypt: int, scratch: int) -> int:
+    """Do what a message says and return 0 or an error number."""
+    what, number = load_word(message + WHAT), load_word(message + NUMBER)
+    place, count = load_word(message + PLACE), load_word(message + COUNT)
+    if not allowed(length, number, place, count):
+        return _EINVAL
+    at = memory + place
+    if what == ENCRYPT:
+        done = crypt(encrypt, at, at, count, number, scratch, 1)
+    elif what == DECRYPT:
+        done = crypt(decrypt, at, at, count, number, scratch, 0)
+    elif what == DECRYPT_EACH and count <= MOST_NUMBERS:
+        # The storage may change its numbers meanwhile: each is read once.
+        done = decrypt_each(decrypt, at, count, memory + NUMBERS, scratch)
+    else:
+        return _EINVAL
+    return 0 if done == count else _EIO
+
+
+@kernel
+def attend(
+    file: int,
+    message: int,
+    memory: int,
+    length: int,
+    closed: int,
+    decrypt: int,
+    encrypt: int,
+    scratch: int,
+    processor: int,
+) -> int:
+    """Do what the storage says, until there is something else to see to.
+
+    Parameters
+    ----------
+    file : int
+        The enclave's end of the socket.
+    message : int
+        Address of memory of the enclave's own for a message.
+    memory, length : int
+        Address and bytes of the shared memory.
+    closed : int
+        Address of a word of the enclave's own, not 0 once the volume is locked.
+    decrypt, encrypt, scratch : int
+        Addresses from `XtsKey.contexts`.
+    processor : int
+        Where this thread runs.
+    """
+    while receive(file, message, MESSAGE_BYTES) and load_word(closed) == 0:
+        if load_word(message + WHAT) == TAG:
+            return OTHER
+        store_word(message, carry_out(memory, length, message, decrypt, encrypt, scratch))
+        if not send(file, message, 8):
+            break
+        if load_word(message + PROCESSOR) != processor:
+            return MOVE
+    return GONE
+
+
+@kernel
+def ask(file: int, message: int, what: int, number: int, place: int, count: int, processor: int) -> int:
+    """Send a message, written at ``message``, and return its answer: 0, an error number, or -1 if nobody answers."""
+    store_word(message + WHAT, what)
+    store_word(message + NUMBER, number)
+    store_word(message + PLACE, place)
+    store_word(message + COUNT, count)
+    store_word(message + PROCESSOR, processor)
+    if send(file, message, MESSAGE_BYTES) and receive(file, message, 8):
+        return load_word(message)
+    return -1
+
+
+def load() -> None:
+    """Load the enclave's compiled code, which takes half a second: it attends to a socket that is none."""
+    words = np.zeros(_WORDS, np.int64)
+    at: int = words.__array_interface__["data"][0]
+    attend(-1, at, at, 0, at, 0, 0, 0, -1)
+
+
+@kernel
+def set_word(place: int, value: int) -> None:
+    """Write a word that another thread looks at."""
+    store_word(place, value)

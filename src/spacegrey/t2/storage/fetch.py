@@ -1,0 +1,54 @@
+"""Reading pages from all over the modules: a compiled loop of reads, outside Python's lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numba import types
+
+from spacegrey.jit import kernel
+from spacegrey.t2.storage.cipher import PAGE
+from spacegrey.t2.storage.engine import place_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_word: Any = types.int64
+_int: Any = types.int32
+_pread: Any = types.ExternalFunction("pread", _word(_int, _word, _word, _word))
+
+
+def fetch(files: NDArray[np.int64], unit: int, start: int, offsets: NDArray[np.int64], room: memoryview) -> int:
+    """Read pages of striped files into a room, side by side.
+
+    Parameters
+    ----------
+    files : array of int64
+        Open files; each row of the stripe holds one unit of every one.
+    unit, start : int
+        Bytes of one file in a row, and where the stripe begins in each.
+    offsets : array of int64
+        Of each page in the stripe. [B]
+    room : memoryview
+        As many pages.
+
+    Returns
+    -------
+    int
+        How many were read before one was not read whole: reading that one again says why.
+    """
+    at, length = place_of(room)
+    if length != offsets.size * PAGE:
+        raise ValueError(f"{length} bytes are not {offsets.size} pages")
+    return _fetch(files, unit, start, offsets, at)
+
+
+@kernel
+def _fetch(files: Any, unit: int, start: int, offsets: Any, room: int) -> int:  # noqa: ANN401 - arrays
+    for k in range(offsets.size):
+        row = offsets[k] // unit
+        begin = start + row // files.size * unit + offsets[k] % unit
+        if _pread(files[row % files.size], room + k * PAGE, PAGE, begin) != PAGE:
+            return k
+    return offsets.size

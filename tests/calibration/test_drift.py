@@ -1,0 +1,47 @@
+"""What a machine's cooling lost: the band holds it, and what the fan or the room did is not taken for it."""
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from spacegrey.simulation.calibration_drift import Drift, dust_check
+
+DUSTY = 0.35 / 0.80
+LOST = 1.0 - 0.60 / (0.25 + DUSTY)
+PAIRS = 8
+
+
+def spells(rows, seed):
+    random, stays = np.random.default_rng(900 + seed), np.exp(-1.0 / 20.0)
+    pushed = random.normal(0.0, 1.2 * np.sqrt(1.0 - stays**2), rows)
+    return lfilter([1.0], [1.0, -stays], pushed)
+
+
+@pytest.mark.slow
+def test_the_band_of_a_loss_holds_it(known):
+    held, shown = 0, 0
+    for seed in range(PAIRS):
+        logs = []
+        for number, sink in enumerate((0.35, DUSTY)):
+            log = known(r=(0.25, sink), seed=seed + 50 * number, seconds=900, room_c=24.0).log()
+            log.columns["cpu_temp_c"] = np.round(log["cpu_temp_c"] + spells(len(log), seed + 50 * number))
+            logs.append(log)
+        drift, _ = dust_check(*logs, ambient_c=24.0)
+        held += drift.low <= LOST <= drift.high
+        shown += drift.shown
+    # of 8 draws at 0.90 six or more with probability 0.96
+    assert held >= 6
+    assert shown >= 6
+
+
+@pytest.mark.parametrize(
+    ("drift", "words"),
+    [
+        (Drift("x", 0.6, 0.7, 0.143, 0.11, 0.18), "your cooling lost 14 % since March (90 % band: 11 to 18 %)"),
+        (Drift("x", 0.7, 0.6, -0.17, -0.21, -0.12), "your cooling gained 17 % since March (90 % band: 12 to 21 %)"),
+        (Drift("x", 0.6, 0.61, 0.016, -0.02, 0.05),
+         "no change of your cooling since March that the logs can show: between -5 and +2 % (90 % band)"),
+    ],
+)  # fmt: skip
+def test_a_loss_is_said_in_words(drift, words):
+    assert drift.words("March") == words

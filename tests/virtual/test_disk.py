@@ -1,0 +1,177 @@
+"""The disk of a machine whose key is in its enclave: tags, a lock, and the server killed again and again."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from spacegrey.t2.storage.device import Damaged
+from spacegrey.t2.storage.engine import PAGE
+from spacegrey.t2.storage.folder import module_file
+from spacegrey.t2.storage.health import health
+from spacegrey.t2.storage.verify import verify
+from spacegrey.virtual.instance import open_disk, restore
+
+PROGRAM = Path(sys.executable).with_name("spacegrey")
+
+
+def _flip(machine, store, page):
+    """Change one bit of a page's ciphertext, in the module's file."""
+    layout, place = store.label.geometry, store.translation.place(page)
+    row, inside = divmod(place, layout.stripe_pages)
+    with module_file(machine.disk, row % 2).open("r+b") as file:
+        at = (16 + row // 2 * layout.stripe_pages + inside) * PAGE
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_with_integrity_a_changed_page_is_an_error_and_without_it_garbage(machines):
+    for integrity in (True, False):
+        machine = machines(f"machine-{integrity}", integrity=integrity)
+        with machine.powered() as client:
+            with open_disk(machine, client) as store:
+                assert store.label.geometry.integrity == integrity
+                store.write(0, b"a" * 3 * PAGE)
+                store.flush()
+                _flip(machine, store, 1)
+                if integrity:
+                    with pytest.raises(Damaged):
+                        store.read(PAGE, PAGE)
+                else:
+                    assert store.read(PAGE, PAGE)[16:] == b"a" * (PAGE - 16)
+                assert store.read(0, PAGE) == b"a" * PAGE
+            with open_disk(machine, client, read_only=True) as store:
+                assert verify(store, lambda _share: None).bad == ([PAGE] if integrity else [])
+
+
+def test_a_restore_keeps_to_integrity(machines):
+    machine = machines(integrity=True)
+    restore(machine)
+    with machine.powered() as client, open_disk(machine, client) as store:
+        assert store.label.geometry.integrity
+
+
+def test_a_lock_is_no_fault_of_the_flash(machine):
+    """Writing to a locked disk fails, and costs the disk neither a block nor its health."""
+    with machine.powered() as client:
+        client.ask("password", new=b"one")
+        client.ask("filevault", on=True, password=b"one")
+        client.ask("unlock", password=b"one")
+        store = open_disk(machine, client)
+        store.write(0, b"a" * PAGE)
+        store.flush()
+        client.ask("lock")
+        for page in range(20):
+            with pytest.raises(OSError, match="the volume is locked"):
+                store.write(page * PAGE, b"b" * PAGE)
+        found = store.counters()
+        assert (found.blocks_lost, found.media_errors) == (0, 0)
+        assert not health(found, store.label.geometry).warnings
+        with pytest.raises(OSError, match="locked"):
+            store.read(0, PAGE)
+        assert store.counters().media_errors == 0
+
+
+# killed
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """Return a function that serves a machine in a process of its own, and returns that and the address."""
+    started = []
+
+    def start(machine):
+        words = ["disk", "serve", str(machine.folder), "--json", "--socket", str(tmp_path / "s")]
+        child = subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE)
+        started.append(child)
+        said = b""
+        while not said.endswith(b"}\n"):
+            line = child.stdout.readline()
+            assert line, "the server ended"
+            said += line
+        return child, json.loads(said)["uri"]
+
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def _enclave(machine):
+    """Return the process numbers of a machine's enclave."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(machine.chip).encode() in words and int(entry.parent.name) != os.getpid():
+            found.append(int(entry.parent.name))
+    return found
+
+
+def _fio(uri, folder, *more):
+    return subprocess.run(
+        ["fio", "--name=x", "--ioengine=nbd", f"--uri={uri}", "--rw=randwrite", "--bs=4k", "--size=16m", "--iodepth=8",
+         "--verify=crc32c", "--verify_fatal=1", "--fsync=32", "--output-format=json", "--randseed=7", *more],
+        cwd=folder, capture_output=True, check=False, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["server", "enclave", "both"])
+def test_fio_verifies_after_server_or_enclave_were_killed(machine, serving, tmp_path, victim):
+    """What fio had flushed when the machine was killed is there when it is on again, block by block by its checksum.
+
+    Before the kill fio writes the whole area once and flushes it, so that every block has a checksum; then it writes
+    again until the kill. Every block must be one that fio wrote, whole and in its own place.
+    """
+    if not shutil.which("fio"):
+        pytest.skip("fio is missing (tests/system-packages.sh installs it)")
+    rng = random.Random(3)
+    for _turn in range(2):
+        server, uri = serving(machine)
+        done = _fio(uri, tmp_path, "--do_verify=0", "--end_fsync=1")
+        assert done.returncode == 0, done.stdout + done.stderr
+        writer = threading.Thread(
+            target=_fio, args=(uri, tmp_path, "--do_verify=0", "--time_based", "--runtime=20"), daemon=True
+        )
+        writer.start()
+        time.sleep(0.3 + rng.random() * 0.4)
+        if victim != "server":
+            (enclave,) = _enclave(machine)
+            os.kill(enclave, signal.SIGKILL)
+        if victim != "enclave":
+            server.kill()
+        else:
+            time.sleep(0.2)
+            server.terminate()
+        server.wait()
+        writer.join(60)
+        assert not writer.is_alive()
+        if victim == "server":
+            for enclave in _enclave(machine):  # it saw its client go; a machine that is cut off has none left
+                os.kill(enclave, signal.SIGKILL)
+        server, uri = serving(machine)
+        done = _fio(uri, tmp_path, "--verify_only")
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+        (job,) = json.loads(done.stdout[done.stdout.index("{") :])["jobs"]
+        assert job["error"] == 0
+        assert job["read"]["io_bytes"] == 16 << 20
+        server.terminate()
+        assert server.wait() == 0
+    with machine.powered() as client, open_disk(machine, client, read_only=True) as store:
+        # A server that lost its enclave may have had nothing left to make durable, and ends in order.
+        assert store.counters().unsafe_shutdowns == 2 or victim == "enclave"
+        assert store.counters().media_errors == 0
