@@ -26,7 +26,7 @@ from spacegrey.t2.enclave.attempts import Place
 from spacegrey.t2.enclave.enclave import Enclave
 from spacegrey.t2.enclave.hardening import harden
 from spacegrey.t2.enclave.kept import manufacture
-from spacegrey.t2.enclave.keys import Mode
+from spacegrey.t2.enclave.keys import Mode, calibrate
 from spacegrey.t2.enclave.locker import LOCKER_BYTES, Locker
 from spacegrey.t2.enclave.messages import SOCKET, Broken, Message, packed, read, run_folder
 from spacegrey.t2.enclave.rom import BOUND, FOLDER, start_mode
@@ -43,6 +43,24 @@ IDLE_S = 30.0
 """How long a client may say nothing before its line is cut. [s]"""
 
 _MOST_CLIENTS = 64
+
+
+def _get_ready() -> None:
+    """Load the engine while nobody waits for it: a password is asked for first."""
+    with suppress(InputError, OSError):  # who asks for a channel is told
+        from spacegrey.t2.enclave import wire
+
+        wire.load()
+
+
+_loading = threading.Thread(target=_get_ready, daemon=True, name="get ready")
+
+
+def _calibrated() -> int:
+    """Return the rounds for a new password, measured when nothing else here works: else they would be too few."""
+    if _loading.is_alive():
+        _loading.join()
+    return calibrate()
 
 
 def power(chip: Path, disk: Path, how: Message) -> Enclave:
@@ -80,14 +98,14 @@ def power(chip: Path, disk: Path, how: Message) -> Enclave:
         else:
             adopt = bool(how.get("adopt")) and anchor.remembered() is None
             locker.load((lambda _sequence, _digest: None) if adopt else anchor.check)
-        return Enclave(uid, locker, disk)
+        return Enclave(uid, locker, disk, calibrated=_calibrated)
     except (Refusal, OSError) as error:
         if not how.get("repair"):
             device.close()
             raise
         how["lost"] = str(error)
         locker.hold()
-        return Enclave(uid, locker, disk)
+        return Enclave(uid, locker, disk, calibrated=_calibrated)
     except BaseException:
         device.close()
         raise
@@ -324,14 +342,6 @@ def _run(chip: Path, service: Service) -> None:
             line.close()
 
 
-def _get_ready() -> None:
-    """Load the engine while nobody waits for it: a password is asked for first."""
-    with suppress(InputError, OSError):  # who asks for a channel is told
-        from spacegrey.t2.enclave import wire
-
-        wire.load()
-
-
 def main(arguments: list[str]) -> int:
     """Start, say so, and serve until switched off."""
     chip, disk = (Path(argument).absolute() for argument in arguments)
@@ -366,7 +376,7 @@ def main(arguments: list[str]) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    threading.Thread(target=_get_ready, daemon=True, name="get ready").start()
+    _loading.start()
     _run(chip, service)
     service.close()
     with suppress(OSError):
