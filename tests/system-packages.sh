@@ -10,6 +10,7 @@ find_missing() {
   command -v g++ >/dev/null || missing+=(g++)
   command -v edid-decode >/dev/null || missing+=(edid-decode)
   command -v nbdinfo >/dev/null || missing+=(libnbd-bin)
+  command -v nbdfuse >/dev/null || missing+=(libnbd-bin)
   /usr/bin/python3 -c 'import nbd' 2>/dev/null || missing+=(python3-libnbd)
   command -v qemu-io >/dev/null || missing+=(qemu-utils)
   command -v nbdkit >/dev/null || missing+=(nbdkit)
