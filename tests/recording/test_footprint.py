@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -138,11 +137,12 @@ def test_a_job_that_begins_to_stream_late_is_seen_at_its_full_rate():
     # It computes first, so that the recorder counts late; its memory is small enough to be gone through by then.
     script = (
         "import numpy as np, time\n"
-        "a = np.ones(8_000_000); end = time.process_time() + 1.0\n"
+        "a = np.ones(16_000_000); end = time.process_time() + 1.0\n"
         "while time.process_time() < end: sum(range(1000))\n"
         "while True: a.sum()\n"
     )
     job = subprocess.Popen([sys.executable, "-c", script])
+    late, steady = [], []
     try:
         after(job, 0.6)
         seen = Footprint()
@@ -151,13 +151,14 @@ def test_a_job_that_begins_to_stream_late_is_seen_at_its_full_rate():
             pytest.skip("this system does not let marks on pages be read")
         assert seen.touched_b == 0.0
         after(job, 1.8)
-        late, steady = replace(seen), Footprint()
-        for _ in range(6):
-            late._still = job.pid  # noqa: SLF001 - as after a window in which it computed
-            late.watch(job.pid, CACHE_B, time.sleep)
-            steady.watch(job.pid, CACHE_B, time.sleep)
+        for _ in range(9):
+            # As after a window in which it computed, and as after one in which it streamed.
+            for rates, still in ((late, job.pid), (steady, 0)):
+                window = Footprint(_still=still)
+                window.watch(job.pid, CACHE_B, time.sleep)
+                rates.append(window.touched_b / window.watched_s)
     finally:
         job.kill()
         job.wait()
-    rate = steady.touched_b / steady.watched_s
-    assert (late.touched_b - seen.touched_b) / (late.watched_s - seen.watched_s) == pytest.approx(rate, rel=0.35)
+    # The middle one: where other work makes a wait longer, the whole memory is gone through in it.
+    assert np.median(late) == pytest.approx(np.median(steady), rel=0.35)
