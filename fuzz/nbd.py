@@ -98,6 +98,9 @@ class _Disk:
         for offset, page in zip(offsets, pages, strict=True):
             self.write(offset, page)
 
+    def settle(self) -> None:
+        """Nothing to do."""
+
     def trim(self, offset: int, length: int) -> None:
         """Keep what is there: a trim need not do anything."""
         expect(not self.read_only and offset + length <= CAPACITY, "a trim that is not allowed reached the disk")

@@ -90,6 +90,7 @@ def test_of_many_reads_only_that_of_the_bad_page_fails(served, client):
     made = client(server).go()
     for page in range(16):
         made.ask(p.WRITE, page * PAGE, PAGE, data=bytes([page]) * PAGE)
+    made.ask(p.FLUSH)
     layout, place = server.store.label.geometry, server.store.translation.place(5)
     row, inside = divmod(place, layout.stripe_pages)
     bad[row % 2].add((16 + row // 2 * layout.stripe_pages + inside) * PAGE)
@@ -104,7 +105,6 @@ def test_of_many_reads_only_that_of_the_bad_page_fails(served, client):
 
 def test_a_write_that_fails_is_eio_and_the_old_content_stays(faulty):
     faulty.fails["write"] = errno.EIO
-    assert faulty.write(0, b"n") == errno.EIO
     assert faulty.write(0, b"n", flags=p.FUA) == errno.EIO
     assert faulty.ask(p.WRITE, PAGE + 7, 3, data=b"new") == errno.EIO
     assert faulty.ask(p.WRITE_ZEROES, PAGE + 7, 100) == errno.EIO
@@ -114,6 +114,38 @@ def test_a_write_that_fails_is_eio_and_the_old_content_stays(faulty):
     faulty.fails.clear()
     assert faulty.write(2, b"n", flags=p.FUA) == 0
     assert faulty.cut_and_open() == b"k" * 2 * PAGE + b"n" * PAGE + b"k" * 5 * PAGE
+
+
+def test_a_page_that_was_taken_and_cannot_be_written_stays_in_memory(faulty, client):
+    """The error comes with the flush, or with the next write, which is not taken; no read is wrong meanwhile."""
+    new = b"n" * PAGE
+    faulty.fails["write"] = errno.EIO
+    assert faulty.write(0, b"n") == 0
+    for _ in range(3):
+        assert faulty.made.ask(p.READ, 0, 2 * PAGE, back=2 * PAGE) == (0, new + b"k" * PAGE)
+    lost = faulty.server.store.counters().blocks_lost
+    assert lost == 1, "the flash is not tried again before it is asked to keep something"
+    assert faulty.ask(p.FLUSH) == errno.EIO
+    assert faulty.write(1, b"n") == errno.EIO, "no more is taken than what waits already"
+    assert faulty.ask(p.TRIM, PAGE, PAGE) == 0, "giving back needs no room"
+    other = client(faulty.server).go()
+    assert other.ask(p.READ, 0, 3 * PAGE, back=3 * PAGE) == (0, new + bytes(PAGE) + b"k" * PAGE)
+    assert faulty.goes_on()
+    faulty.fails.clear()
+    assert other.ask(p.FLUSH)[0] == 0, "it counts for what the other client wrote"
+    assert faulty.cut_and_open() == new + bytes(PAGE) + b"k" * 6 * PAGE
+
+
+def test_a_trim_lets_go_of_what_waits(faulty):
+    faulty.fails["write"] = errno.ENOSPC
+    assert faulty.write(0, b"n") == 0
+    assert faulty.ask(p.FLUSH) == errno.ENOSPC
+    assert faulty.ask(p.TRIM, 0, PAGE) == 0
+    assert faulty.made.ask(p.READ, 0, 2 * PAGE, back=2 * PAGE) == (0, bytes(PAGE) + b"k" * PAGE)
+    faulty.fails.clear()
+    assert faulty.write(1, b"n") == 0
+    assert faulty.ask(p.FLUSH) == 0
+    assert faulty.cut_and_open() == bytes(PAGE) + b"n" * PAGE + b"k" * 6 * PAGE
 
 
 @pytest.mark.parametrize("ends", ["flush", "write", "trim"])
@@ -141,7 +173,7 @@ def test_a_full_host_is_enospc_until_there_is_room(faulty, number):
     """Neither what was written before nor what a flush could not yet keep is lost."""
     assert faulty.write(0, b"n") == 0
     faulty.fails["write"] = number
-    assert faulty.write(1, b"n") == errno.ENOSPC
+    assert faulty.write(1, b"n", flags=p.FUA) == errno.ENOSPC
     assert faulty.ask(p.FLUSH) == errno.ENOSPC, "the journal has no room"
     assert faulty.ask(p.TRIM, 2 * PAGE, PAGE, flags=p.FUA) == errno.ENOSPC
     assert faulty.made.ask(p.READ, 0, PAGE, back=PAGE) == (0, b"n" * PAGE)
@@ -154,7 +186,7 @@ def test_a_full_host_is_enospc_until_there_is_room(faulty, number):
 
 def test_a_medium_that_turned_read_only_is_eperm(faulty):
     faulty.fails["write"] = errno.EROFS
-    assert faulty.write(0, b"n") == errno.EPERM
+    assert faulty.write(0, b"n", flags=p.FUA) == errno.EPERM
     assert faulty.ask(p.WRITE_ZEROES, 7, 100) == errno.EPERM
     assert faulty.made.ask(p.READ, 0, PAGE, back=PAGE) == (0, b"k" * PAGE)
     assert faulty.goes_on()
@@ -164,7 +196,7 @@ def test_a_medium_that_turned_read_only_is_eperm(faulty):
 def test_no_memory_is_enomem(faulty):
     """The host's number, and Python's own error."""
     faulty.fails["write"] = errno.ENOMEM
-    assert faulty.write(0, b"n") == errno.ENOMEM
+    assert faulty.write(0, b"n", flags=p.FUA) == errno.ENOMEM
     assert faulty.ask(p.FLUSH) == 0, "nothing changed since the last one"
     faulty.fails.clear()
     assert faulty.write(0, b"n") == 0
@@ -254,7 +286,7 @@ def test_a_real_limit_of_a_files_size(folder, key):
         """,
         folder,
     )
-    assert found == [[0, errno.ENOSPC, True], [errno.ENOSPC, errno.ENOSPC, True], [0, 0, True]]
+    assert found == [[0, errno.ENOSPC, True], [0, errno.ENOSPC, True], [0, 0, True]], "taken, but not kept"
     with open_store(folder, key) as store:
         assert store.read(0, 10 * PAGE) == b"k" * 8 * PAGE + b"n" * 2 * PAGE
 

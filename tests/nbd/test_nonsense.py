@@ -92,6 +92,9 @@ class Memory:
         for offset, page in zip(offsets, pages, strict=True):
             self.write(offset, page)
 
+    def settle(self):
+        pass
+
     def trim(self, offset, length):
         self._within(offset, length)
 

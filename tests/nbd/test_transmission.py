@@ -160,9 +160,9 @@ def test_an_error_of_the_flash_reaches_the_client_and_the_server_goes_on(client,
     failing = []
     fault = lambda call, _offset, _length: number if call in failing else 0  # noqa: E731
     made = client(served(wrap=lambda _number, module: Fault(module, fault))).go()
-    assert made.ask(p.WRITE, 0, PAGE, data=b"a" * PAGE)[0] == 0
+    assert made.ask(p.WRITE, 0, PAGE, data=b"a" * PAGE, flags=p.FUA)[0] == 0
     failing[:] = ["write"]
-    assert made.ask(p.WRITE, 0, PAGE, data=b"b" * PAGE)[0] == number
+    assert made.ask(p.WRITE, 0, PAGE, data=b"b" * PAGE, flags=p.FUA)[0] == number
     assert made.ask(p.WRITE, 8, 3, data=b"bbb")[0] == number
     failing[:] = ["read"]
     assert made.ask(p.READ, 0, PAGE, back=PAGE)[0] == number
@@ -194,20 +194,23 @@ def test_after_a_failed_sync_no_flush_succeeds(client, served):
 def test_fua_is_durable_before_its_answer(client, served, command, flags, syncs):
     calls = []
     made = client(served(wrap=lambda _number, module: Log(module, calls))).go()
-    made.ask(p.WRITE, 0, PAGE, data=b"a" * PAGE)
+    made.ask(p.WRITE, 0, PAGE, data=b"a" * PAGE, flags=p.FUA)
     calls.clear()
     made.ask(command, 0, PAGE, flags=flags, data=b"b" * PAGE if command == p.WRITE else b"")
     assert ("sync" in {name for name, _, _ in calls}) == syncs
 
 
-def test_a_flush_on_one_connection_covers_the_other(client, served):
+def test_a_flush_on_one_connection_covers_the_other(client, served, monkeypatch):
     calls = []
     server = served(wrap=lambda _number, module: Log(module, calls))
     one, other = client(server).go(), client(server).go()
-    one.ask(p.WRITE, 0, PAGE, data=b"a" * PAGE)
+    monkeypatch.setattr(server.store, "settle", lambda: None)
     calls.clear()
+    one.ask(p.WRITE, 0, PAGE, data=b"a" * PAGE)
+    assert not calls, "it waits for others"
+    assert other.ask(p.READ, 0, PAGE, back=PAGE) == (0, b"a" * PAGE)
     assert other.ask(p.FLUSH)[0] == 0
-    assert [name for name, _, _ in calls][:2] == ["sync", "sync"]
+    assert [name for name, _, _ in calls][:3] == ["write", "sync", "sync"]
     assert other.ask(p.READ, 0, PAGE, back=PAGE) == (0, b"a" * PAGE)
 
 
@@ -250,7 +253,8 @@ def test_a_quick_client_is_looked_for_and_a_slow_one_is_not(monkeypatch):
     from spacegrey.virtual.nbd import connection as wires
 
     ours, theirs = socket.socketpair()
-    looked = []
+    looked, idles = [], []
+    idle = lambda: idles.append(len(looked))  # noqa: E731
 
     def look(file, room):
         looked.append(file)
@@ -262,20 +266,21 @@ def test_a_quick_client_is_looked_for_and_a_slow_one_is_not(monkeypatch):
     connection, room = wires.Connection(ours), memoryview(bytearray(100))
     with ours, theirs:
         theirs.sendall(b"first")
-        assert connection.receive_some(room) == 5
+        assert connection.receive_some(room, idle) == 5
         assert not looked
         theirs.sendall(b"second")
-        assert connection.receive_some(room) == 6
+        assert connection.receive_some(room, idle) == 6
         assert bytes(room[:6]) == b"second"
         assert looked == [ours.fileno()]
         threading.Timer(0.05, theirs.sendall, [b"late"]).start()
-        assert connection.receive_some(room) == 4  # looked in vain, and slept
+        assert connection.receive_some(room, idle) == 4  # looked in vain, and slept
         assert len(looked) == 2
         theirs.sendall(b"x")
-        assert connection.receive_some(room) == 1
+        assert connection.receive_some(room, idle) == 1
         assert len(looked) == 2
         theirs.close()
-        assert connection.receive_some(room) == 0
+        assert connection.receive_some(room, idle) == 0
+    assert idles == [0, 2, 2, 3], "before it sleeps, and not where it looked and found"
 
 
 def test_a_client_is_not_looked_for_where_there_is_one_processor(monkeypatch):

@@ -45,6 +45,12 @@ class Recorded:
         self.store.write(offset, data)
         self._done(range(first, last + 1))
 
+    def take(self, page, value):
+        """Write a page that waits in memory for others."""
+        self._begin([page], page * PAGE, bytes([value]) * PAGE)
+        self.store.write_pages([page * PAGE], [memoryview(bytes([value]) * PAGE)])
+        self._done([page])
+
     def zero(self, offset, length):
         self._begin(range(offset // PAGE, (offset + length - 1) // PAGE + 1), offset, bytes(length))
         self.store.zero(offset, length)
@@ -81,7 +87,9 @@ def _workload(disk, seed, steps):
         if length % PAGE == 0:
             offset -= offset % PAGE
         kind = rng.random()
-        if kind < 0.6:
+        if kind < 0.2:
+            disk.take(offset // PAGE, step % 255 + 1)
+        elif kind < 0.6:
             disk.write(offset, bytes([step % 255 + 1]) * length)
         elif kind < 0.75:
             disk.zero(offset, length)
@@ -168,9 +176,24 @@ def _parts_of_pages(disk):
     disk.flush()
 
 
+def _waiting_pages(disk):
+    for page in (0, 4, 1, 0):
+        disk.take(page, len(disk.events) % 255 + 1)
+    disk.write(4 * PAGE + 100, b"over one that waits")
+    disk.take(2, 7)
+    disk.flush()
+    for page in (4, 5, 6):
+        disk.take(page, 9)
+    disk.zero(5 * PAGE, PAGE)
+    disk.store.settle()
+    disk.take(4, 10)
+    disk.flush()
+    disk.take(7, 11)
+
+
 BOUNDED = [
     (_write_and_flush, False), (_fua_writes, False), (_fua_writes, True), (_the_same_pages_again, True),
-    (_trims, False), (_trims, True), (_parts_of_pages, False),
+    (_trims, False), (_trims, True), (_parts_of_pages, False), (_waiting_pages, False), (_waiting_pages, True),
 ]  # fmt: skip
 """Workloads with ten loose changes at most, and whether they have tags, whose writing counts as a change too."""
 

@@ -99,7 +99,19 @@ class DiskMachine(RuleBasedStateMachine):
     def reads_what_was_written(self):
         assert self.store.read(0, SIZE) == self.now
 
-    @invariant()
+    @rule(pages=st.lists(st.integers(0, 255), min_size=1, max_size=70))
+    def read_pages(self, pages):
+        room = memoryview(bytearray(len(pages) * PAGE))
+        self.store.read_pages([page * PAGE for page in pages], room)
+        assert bytes(room) == b"".join(self.now[page * PAGE : (page + 1) * PAGE] for page in pages)
+
+    @rule(pages=st.lists(st.integers(0, 255), max_size=70))
+    def settle(self, pages):
+        """What is written once more afterwards, and stays in memory with what else waits, is read like the rest."""
+        self.store.settle()
+        self.write_pages(pages, 7)
+
+    @rule()
     def holes_have_no_data(self):
         offset = 0
         for length, used in self.store.extents(0, SIZE):

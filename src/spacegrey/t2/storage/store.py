@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import Refusal
+from spacegrey.t2.storage.buffer import WriteBuffer
 from spacegrey.t2.storage.device import Encryption, Stripe, data_layers
 from spacegrey.t2.storage.engine import PAGE
 from spacegrey.t2.storage.geometry import LABEL_PAGES
@@ -48,6 +49,7 @@ class Store:
         data = data_layers(stripe, key, layout.tags_at if layout.integrity else None)
         self.translation = Translation(data, Encryption(stripe, key), layout)
         self.replayed = self.translation.load()
+        self._buffer = WriteBuffer(self.translation)
         before = max((read_health(module) for module in modules), key=lambda counters: counters.sequence)
         self._since = time.monotonic()
         self._base = replace(
@@ -113,11 +115,11 @@ class Store:
         self._pages_read += -(-length // PAGE)
         head, tail = offset % PAGE, (offset + length) % PAGE
         if not head and not tail:
-            self.translation.read(offset // PAGE, view)
+            self._buffer.read(offset // PAGE, view)
             return
         first, last = offset // PAGE, -(-(offset + length) // PAGE)
         room = memoryview(bytearray((last - first) * PAGE))
-        self.translation.read(first, room)
+        self._buffer.read(first, room)
         view[:] = room[head : head + length]
 
     def read_pages(self, offsets: Sequence[int], room: memoryview) -> None:
@@ -125,7 +127,7 @@ class Store:
         for offset in offsets:
             self._within(offset, PAGE, errno.EINVAL)
         self._pages_read += len(offsets)
-        self.translation.read_scattered([offset // PAGE for offset in offsets], room)
+        self._buffer.read_scattered([offset // PAGE for offset in offsets], room)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from an offset on."""
@@ -137,6 +139,10 @@ class Store:
         """Return runs of a stretch as (bytes, whether they have data), from its start on, ``most`` at most."""
         self._within(offset, length, errno.EINVAL)
         first, last = offset // PAGE, -(-(offset + length) // PAGE)
+        try:
+            self._buffer.settle(first, last - first)
+        except OSError:
+            return [(length, True)] if length else []  # the flash does not take some of it: it has data
         found = [(pages * PAGE, used) for pages, used in self.translation.holes(first, last - first, most)]
         if found:
             found[0] = (found[0][0] - offset % PAGE, found[0][1])
@@ -168,6 +174,7 @@ class Store:
         length = len(view)
         self._writable()
         self._within(offset, length, errno.ENOSPC)
+        self._buffer.settle(offset // PAGE, -(-(offset + length) // PAGE) - offset // PAGE)
         head = -offset % PAGE
         if head or length % PAGE:
             if head and (piece := view[:head]):
@@ -181,17 +188,22 @@ class Store:
             self.translation.write(offset // PAGE, [view], spent=spent)
 
     def write_pages(self, offsets: Sequence[int], pages: Sequence[memoryview]) -> None:
-        """Write whole aligned pages from anywhere on the disk, in this order; raises as `write` does."""
+        """Take whole aligned pages from anywhere on the disk, in this order, as a drive does with its write cache.
+
+        They go to the flash with others, when there are enough of them, or by `settle`, `flush` or `close`. Until then
+        they are read from memory. Raises as `write` does, also for pages that were taken before: those stay in memory.
+        """
         self._writable()
         for offset in offsets:
             self._within(offset, PAGE, errno.ENOSPC)
-        self.translation.write_scattered([offset // PAGE for offset in offsets], pages)
+        self._buffer.write([offset // PAGE for offset in offsets], pages)
 
     def _patch(self, offset: int, piece: memoryview) -> None:
         """Write a part of one page: the page is read, changed and written elsewhere, again if it changed meanwhile."""
         number, inside = divmod(offset, PAGE)
         room = memoryview(bytearray(PAGE))
         while True:
+            self._buffer.settle(number, 1)
             expected = self.translation.stand(number)
             self.translation.read(number, room)
             room[inside : inside + len(piece)] = piece
@@ -206,7 +218,7 @@ class Store:
         if offset + length == self.capacity:
             last = -(-self.capacity // PAGE)
         if first < last:
-            self.translation.unmap(first, last - first)
+            self._buffer.unmap(first, last - first)
 
     def zero(self, offset: int, length: int, *, keep: bool = False) -> None:
         """Let a stretch read as zeroes.
@@ -238,10 +250,18 @@ class Store:
         if (tail := end % PAGE) and end != self.capacity:
             self._patch(end - tail, memoryview(bytes(tail)))
 
+    def settle(self) -> None:
+        """Return when what was taken before has gone to the flash, durable or not, unless that failed the last time.
+
+        Raises as `write` does.
+        """
+        self._buffer.drain(again=False)
+
     def flush(self) -> None:
         """Return when everything written before is durable."""
         if self.read_only:
             return
+        self._buffer.drain()
         self.translation.commit()
         if self.translation.commits % HEALTH_EVERY == HEALTH_EVERY - 1:
             self._keep_health(clean=False)
@@ -253,6 +273,7 @@ class Store:
         self._closed = True
         try:
             if not self.read_only:
+                self._buffer.drain()
                 self.translation.commit()
                 self.translation.commit(last=True)
                 self._keep_health(clean=True)

@@ -194,7 +194,7 @@ class Translation:
         OSError
             The flash took it not, or has no room.
         """
-        self._check()
+        self.check()
         count = sum(map(len, views)) // PAGE
         offset = 0
         while count:
@@ -228,7 +228,7 @@ class Translation:
         views : sequence of memoryview
             One page each.
         """
-        self._check()
+        self.check()
         done = 0
         while done < len(firsts):
             page, got = self._allocate(len(firsts) - done)
@@ -249,7 +249,7 @@ class Translation:
 
     def unmap(self, first: int, count: int) -> None:
         """Let pages have no data: they read as zeroes from here on."""
-        self._check()
+        self.check()
         with self.lock:
             self.publish(first, 0, count)
 
@@ -258,7 +258,8 @@ class Translation:
         """Blocks erased since the disk was opened."""
         return self._erased
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise the error that ended all writing, if one has."""
         if self._failed:
             raise OSError(errno.EIO, f"the flash failed before: {self._failed}")
 
@@ -358,7 +359,7 @@ class Translation:
         """
         with self._commit:
             with self.lock:
-                self._check()
+                self.check()
                 if not (len(self.changes) or (last and self.changes.worn)):
                     return
                 taken = self.changes.take()

@@ -10,7 +10,7 @@ from spacegrey.virtual.nbd.looking import SOON_S, can_look, look
 from spacegrey.virtual.nbd.negotiation import Ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _MOST_PARTS = 1000  # of one sendmsg; Linux takes 1024
 
@@ -50,10 +50,14 @@ class Connection:
             got += more
         return room
 
-    def receive_some(self, room: memoryview) -> int:
-        """Receive what there is, at least a byte; 0 at the end. Who was quick is looked for before sleeping."""
+    def receive_some(self, room: memoryview, idle: Callable[[], None]) -> int:
+        """Receive what there is, at least a byte; 0 at the end.
+
+        Who was quick is looked for first; ``idle`` is called before it may take longer.
+        """
         if self._quick and isinstance(self.wire, socket.socket) and (got := look(self.wire.fileno(), room)):
             return got
+        idle()
         before = time.monotonic()
         got = self.wire.recv_into(room)
         self._quick = self._may_look and time.monotonic() - before < SOON_S

@@ -36,7 +36,11 @@ class Disk(Protocol):
         ...
 
     def write_pages(self, offsets: Sequence[int], pages: Sequence[memoryview]) -> None:
-        """Write whole aligned pages of 4096 bytes from anywhere on the disk, in this order."""
+        """Take whole aligned pages of 4096 bytes from anywhere, in this order; they may be written later."""
+        ...
+
+    def settle(self) -> None:
+        """Write what was taken and not written yet."""
         ...
 
     def trim(self, offset: int, length: int) -> None:

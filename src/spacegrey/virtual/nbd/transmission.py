@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from spacegrey.virtual.nbd import protocol as p
@@ -55,13 +56,24 @@ class Transmission:
         self._group: tuple[list[int], list[memoryview], list[int]] = ([], [], [])
         self._reads: tuple[list[int], list[int]] = ([], [])
 
-    def run(self) -> None:  # noqa: C901 - one loop over what came in
+    def run(self) -> None:
         """Serve until the client is done; raises `Ended` where it goes or talks nonsense."""
+        try:
+            self._serve()
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Use the time while the client says nothing; what goes wrong is said at its next write or flush."""
+        with suppress(OSError, MemoryError):
+            self._disk.settle()
+
+    def _serve(self) -> None:  # noqa: C901 - one loop over what came in
         room, receive, unpack = self._input, self._connection.receive_some, p.REQUEST.unpack_from
         end, wanted = 0, _HEADER
         while True:
             while end < wanted:
-                got = receive(room[end : wanted + AHEAD])
+                got = receive(room[end : wanted + AHEAD], self._settle)
                 if not got:
                     raise Ended("the client is gone")
                 end += got
@@ -171,10 +183,7 @@ class Transmission:
             return
         number = 0
         try:
-            if len(offsets) == 1:
-                self._disk.write(offsets[0], pages[0], spent=True)
-            else:
-                self._disk.write_pages(offsets, pages)
+            self._disk.write_pages(offsets, pages)
         except (OSError, MemoryError) as error:
             number = p.wire_error(error)
         pack = p.SIMPLE_REPLY.pack
