@@ -209,8 +209,9 @@ def recount(forward: Any, touched: Any, owner: Any, live: Any, block_pages: int)
             page = forward[at]
             if page == 0:
                 continue
-            # An owner that points back already means that two pages of the disk share one page of flash.
-            if page < block_pages or page >= owner.size or (owner[page] != 0 and forward[owner[page]] == page):
+            # An owner that points back already means that two pages of the disk share one page of flash; owners are 0
+            # before, which is right only where page 0 of the disk is not there.
+            if page < block_pages or page >= owner.size or (owner[page] != at and forward[owner[page]] == page):
                 wrong += 1
                 continue
             owner[page] = at
