@@ -56,6 +56,7 @@ bench: setup ## the benchmarks, each beside its reference
 	$(bin)/python -m benchmarks.cluster
 	$(bin)/python -m benchmarks.decide
 	$(bin)/python -m benchmarks.disk
+	$(bin)/python -m benchmarks.starting
 
 fit: setup ## fit the machines' free parameters to the calibration rows
 	$(bin)/python -m spacegrey.simulation.fitting

@@ -18,9 +18,9 @@ Results = dict[str, Any]
 
 def main() -> int:
     """Write the page, or only tell whether it is as it would be written."""
-    one, many, cluster, buying = (
+    one, many, cluster, buying, starting = (
         json.loads((RESULTS / name).read_text(encoding="utf-8"))
-        for name in ("single-machine.json", "batch.json", "cluster.json", "decide.json")
+        for name in ("single-machine.json", "batch.json", "cluster.json", "decide.json", "starting.json")
     )
     regions = {
         "headline": _headline(one, many),
@@ -34,6 +34,8 @@ def main() -> int:
         "cluster": _cluster(cluster),
         "decide": _decide(buying),
         "decide made on": _decide_made_on(buying),
+        "starting": _starting(starting),
+        "starting made on": _starting_made_on(starting),
         "cluster made on": f"{_made_on(cluster)}; load average {cluster['load_before']:.2f} before it began.",
     }
     return finish({"speed.md": fill("speed.md", regions)}, check="--check" in sys.argv)
@@ -170,6 +172,27 @@ def _decide_made_on(found: Results) -> str:
     if found["disturbed"]:
         said.append("Something else kept the cores busy meanwhile: the seconds of the clock are too many.")
     return " ".join(said)
+
+
+def _starting(found: Results) -> str:
+    rows = [
+        [
+            row["what"],
+            f"{row['median_s']:.2f}",
+            f"{row['aim_s']:g}" if row["aim_s"] else "",
+            f"{row['resident_bytes'] / 2**20:.0f}" if row["resident_bytes"] else "",
+            f"{row['room_bytes'] / 1024:.0f}" if row["room_bytes"] else "",
+        ]
+        for row in found["rows"]
+    ]
+    return table(["a virtual machine of 4 TB", "s, median", "aim, s", "memory, MiB", "on disk, KiB"], rows, "bcde")
+
+
+def _starting_made_on(found: Results) -> str:
+    said = f"{_made_on(found)}; load average {found['load_before']:.2f} before it began."
+    if found["disturbed"]:
+        said += " Something else kept the cores busy: the seconds are too many."
+    return said
 
 
 def _batch_made_on(many: Results) -> str:

@@ -42,8 +42,8 @@ class _Engine:
         """Do what a message says, as the channel's thread does it."""
         self.words[1:5] = what, number, place, count
         if what == wire.TAG:
-            mine = cast("Any", SimpleNamespace(_words=self.words, _room=self.room, _key=self.key))
-            return channel.Channel._tag(mine)
+            mine = cast("Any", SimpleNamespace(_room=self.room, _key=self.key))
+            return channel.Channel._tag(mine, self.message)
         return wire.carry_out(self.at, LENGTH, self.message, *self.contexts)
 
 

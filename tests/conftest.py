@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,3 +57,27 @@ def own_workload(tmp_path):
         return workload(str(path))
 
     return read
+
+
+@pytest.fixture
+def serving(tmp_path):
+    """Return a function that serves a disk in a process of its own, and returns that and the address."""
+    started = []
+
+    def start(folder, *more):
+        program = Path(sys.executable).with_name("spacegrey")
+        words = ["disk", "serve", folder, "--json", "--socket", tmp_path / f"s{len(started)}", *more]
+        child = subprocess.Popen([program, *map(str, words)], stdout=subprocess.PIPE)
+        started.append(child)
+        said = b""
+        while not said.endswith(b"}\n"):
+            line = child.stdout.readline()
+            assert line, "the server ended"
+            said += line
+        return child, json.loads(said)["uri"]
+
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+        child.stdout.close()

@@ -8,8 +8,11 @@ From Python everything starts at these names::
     spacegrey.Workload.of("blender-cpu")  # work: of the library, a file, or a dataframe
     spacegrey.Log.of("hwinfo.csv")  # a log: of a file, or a dataframe
     spacegrey.run("blender-cpu", on="imac-pro")  # a Run
+    spacegrey.record("make -j8")  # a job of yours as a workload
     spacegrey.fit("hwinfo.csv", on="imac-pro")  # a machine fitted to its log
     spacegrey.sweep(machines="imac-pro:*", workloads="blender-cpu")
+    spacegrey.choose("blender-cpu", budget=8000)  # which machine to take, and why
+    spacegrey.own("imac-pro", years=4)  # what it costs
 
 Every one of them shows itself in a notebook, has ``plot()``, and is a dataframe to pandas, polars and DuckDB where it
 holds rows. Nothing heavy is imported before it is used.
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spacegrey.errors import InputError, Refusal, SpacegreyError
+    from spacegrey.interfaces.python.choosing import Chosen, choose
+    from spacegrey.interfaces.python.owning import Owned, own
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
     from spacegrey.simulation.calibration import Fit
+    from spacegrey.simulation.calibration_drift import Drift
     from spacegrey.simulation.quietest import Quietest
+    from spacegrey.simulation.recorded import record
     from spacegrey.simulation.run import Run
     from spacegrey.simulation.runfile import SavedRun
     from spacegrey.simulation.settling import Forecast
@@ -35,11 +42,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Chosen",
+    "Drift",
     "Fit",
     "Forecast",
     "InputError",
     "Log",
     "Machine",
+    "Owned",
     "Quietest",
     "Refusal",
     "Run",
@@ -47,19 +57,26 @@ __all__ = [
     "SpacegreyError",
     "Sweep",
     "Workload",
+    "choose",
+    "dust_check",
     "fit",
     "forecast",
+    "own",
     "quiet",
+    "record",
     "run",
     "sweep",
 ]
 
 _HOMES = {
+    "Chosen": "interfaces.python.choosing",
+    "Drift": "simulation.calibration_drift",
     "Fit": "simulation.calibration",
     "Forecast": "simulation.settling",
     "InputError": "errors",
     "Log": "logs.log",
     "Machine": "machine.assembly",
+    "Owned": "interfaces.python.owning",
     "Quietest": "simulation.quietest",
     "Refusal": "errors",
     "Run": "simulation.run",
@@ -67,15 +84,17 @@ _HOMES = {
     "SpacegreyError": "errors",
     "Sweep": "simulation.sweep_results",
     "Workload": "workload.library",
+    "choose": "interfaces.python.choosing",
+    "own": "interfaces.python.owning",
+    "record": "simulation.recorded",
+    "sweep": "simulation.sweep_results",
 }
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
-    """Import a class when it is first used: the command line's help must not wait for the compiler."""
+    """Import what a name stands for when it is first used: the command line's help must not wait for the compiler."""
     from importlib import import_module
 
-    if name == "sweep":
-        return import_module("spacegrey.simulation.sweep_results").sweep
     if name in _HOMES:
         return getattr(import_module(f"spacegrey.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'spacegrey' has no attribute {name!r}")
@@ -131,15 +150,15 @@ def run(workload: object, on: str | Path | Machine = "imac-pro", plan: str | Pat
     return simulate(Workload.of(workload), built)
 
 
-def fit(log: object, on: str | Path = "", *, ambient: str | float | None = None) -> Fit:
+def fit(log: object, on: str | Path | Machine = "", *, ambient: str | float | None = None) -> Fit:
     """Fit a machine to a log of it.
 
     Parameters
     ----------
     log : str, Path, dataframe or Log
         As `Log.of` takes it: at least two minutes with processor temperature, a power, and a step in both.
-    on : str or Path, optional
-        Selector of the machine that it is a log of; without it there are numbers and errors, and no ``machine``.
+    on : str, Path or Machine, optional
+        The machine that it is a log of; without it there are numbers and errors, and no ``machine``.
     ambient : str or float, optional
         The room, where it is known and not logged, such as ``"24C"``. [degC]
 
@@ -164,17 +183,65 @@ def fit(log: object, on: str | Path = "", *, ambient: str | float | None = None)
     """
     from dataclasses import replace
 
+    from spacegrey.errors import InputError
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
     from spacegrey.simulation.calibration import fit as fit_log
     from spacegrey.simulation.calibration_file import check_machine
-    from spacegrey.units import parse_quantity
 
-    read = Log.of(log)
+    room, read, selector = _room(ambient), Log.of(log), ""
     if on:
-        check_machine(read, Machine.of(on))
-    room = parse_quantity(ambient, "temperature", "ambient") if isinstance(ambient, str) else ambient
-    return replace(fit_log(read, ambient_c=room), on=str(on))
+        built = Machine.of(on)
+        check_machine(read, built)
+        selector = built.selector
+        if built.file is None or not built.file.document.path.is_file():
+            raise InputError(f"fit: {selector} has no file that a fit could extend: write it, and name that file")
+    return replace(fit_log(read, ambient_c=room), on=selector)
+
+
+def dust_check(before: object, after: object, *, ambient: str | float | None = None) -> Drift:
+    """Say what a machine's cooling lost between two logs of it.
+
+    Parameters
+    ----------
+    before, after : str, Path, dataframe or Log
+        The older log and the newer one, as `Log.of` takes them.
+    ambient : str or float, optional
+        The room of both, where it is known, such as ``"24C"``. [degC]
+
+    Returns
+    -------
+    Drift
+        ``lost`` with its band, ``shown`` if the logs show a change at all, ``words("March")`` as a sentence.
+
+    Raises
+    ------
+    InputError
+        A log cannot be read.
+    Refusal
+        A log cannot be fitted, or the two are of two machines or hold different columns.
+
+    Examples
+    --------
+    >>> import spacegrey
+    >>> spacegrey.dust_check("march.csv", "november.csv")
+    Traceback (most recent call last):
+    spacegrey.errors.InputError: march.csv: no such file
+    """
+    from spacegrey.logs.log import Log
+    from spacegrey.simulation.calibration_drift import dust_check as check
+
+    room = _room(ambient)
+    return check(Log.of(before), Log.of(after), ambient_c=room)[0]
+
+
+def _room(ambient: str | float | None) -> float | None:
+    """Return a room's temperature as a selector would have it. [degC]."""
+    if ambient is None:
+        return None
+    from spacegrey.machine.selector import parse_what_if
+
+    return parse_what_if("ambient", ambient if isinstance(ambient, str) else f"{ambient}C", "ambient")
 
 
 def forecast(workload: object, on: str | Path | Machine = "imac-pro") -> Forecast:
@@ -244,5 +311,5 @@ def quiet(workload: object, on: str | Path | Machine = "imac-pro", *, keep: str 
     from spacegrey.units import parse_quantity
     from spacegrey.workload.library import Workload
 
-    share = parse_quantity(keep, "share", "keep") if isinstance(keep, str) else keep
+    share = parse_quantity(str(keep), "share", "keep")
     return quietest(Workload.of(workload), Machine.of(on), share)

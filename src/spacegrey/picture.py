@@ -56,12 +56,12 @@ def panels(rows: int, columns: int = 1, *, width: float = 8.0, height: float = 3
     return made, list(made.subplots(rows, columns, squeeze=False).ravel())
 
 
-def named(axis: Any) -> None:  # noqa: ANN401 - a panel of matplotlib
+def named(axis: Any, columns: int = 4) -> None:  # noqa: ANN401 - a panel of matplotlib
     """Write the names of a panel's lines above it, where they hide nothing."""
     axis.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=4,
+        ncols=columns,
         fontsize=7,
         frameon=False,
         borderaxespad=0.0,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from spacegrey.errors import InputError
+from spacegrey.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,6 +123,41 @@ class Document:
     def place(self, keys: Sequence[str | int] = ()) -> str:
         """Return ``file:line`` of a key, as errors print it; the name alone where there is no text to find lines in."""
         return f"{self.path.name}:{self.line_of(keys)}" if self.text else self.path.name
+
+
+def named_file(reference: str, kind: str) -> Path:
+    """Return the file that a name stands for: one of the catalog, or the user's own, with or without its ending.
+
+    Parameters
+    ----------
+    reference : str
+        A name of the catalog, a path that ends in ``.toml``, or that path without its ending. The catalog comes first.
+    kind : str
+        ``"machine"`` or ``"workload"``.
+
+    Raises
+    ------
+    InputError
+        The catalog has none of that name, and no such file is there.
+
+    Examples
+    --------
+    >>> named_file("imac-pro", "machine").parent.name, named_file("mine.toml", "machine").name
+    ('machines', 'mine.toml')
+    """
+    path, folder = Path(reference), CATALOG / f"{kind}s"
+    if path.suffix == ".toml":
+        return path
+    known = {one.stem: one for one in folder.glob("*.toml")}
+    if reference in known:
+        return known[reference]
+    own = Path(f"{reference}.toml")
+    try:
+        if path.name and own.is_file():
+            return own
+    except (OSError, ValueError):
+        pass
+    raise unknown(kind, reference, known)
 
 
 def read_toml(path: Path) -> Document:

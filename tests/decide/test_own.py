@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from spacegrey.decide.own import Terms, Use, own, parse_upgrade, verdict
+from spacegrey.decide.own import own, verdict
+from spacegrey.decide.owner import Terms, Use, parse_upgrade
 from spacegrey.decide.running import Band, Failures, running
 from spacegrey.decide.upgrade_costs import Cost
 from spacegrey.errors import InputError, Refusal

@@ -6,6 +6,7 @@ The plain code agrees to 1e-9 because sums keep their order and a NaN is seen; f
 from types import SimpleNamespace
 
 import pytest
+from numba import extending
 
 from spacegrey import jit
 
@@ -28,13 +29,15 @@ def told(monkeypatch):
         return lambda chosen: chosen
 
     monkeypatch.setattr(jit, "device", lambda: SimpleNamespace(jit=compiler))
-    monkeypatch.setattr(jit, "overload", overload)
+    jit.compiler()  # it has been told every other law
+    monkeypatch.setattr(extending, "overload", overload)
 
     @jit.device_kernel
     def thread():
         pass
 
     jit.law(lambda x: x)
+    jit.compiler()
     assert callable(thread())
     return seen
 

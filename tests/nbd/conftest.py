@@ -1,11 +1,7 @@
 """A served disk, and a client that says exactly what a test wants."""
 
-import json
 import socket
 import struct
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -58,36 +54,9 @@ def key_file(tmp_path):
 
 
 @pytest.fixture
-def program(tmp_path):
-    """Return a function that serves a folder in a process of its own, and returns that and the address."""
-    started = []
-
-    def start(folder, key_file, *more):
-        words = [
-            "disk",
-            "serve",
-            str(folder),
-            "--key-file",
-            str(key_file),
-            "--json",
-            "--socket",
-            str(tmp_path / "p"),
-            *more,
-        ]
-        child = subprocess.Popen([Path(sys.executable).with_name("spacegrey"), *words], stdout=subprocess.PIPE)
-        started.append(child)
-        said = b""
-        while not said.endswith(b"}\n"):
-            line = child.stdout.readline()
-            assert line, "the server ended"
-            said += line
-        return child, json.loads(said)["uri"]
-
-    yield start
-    for child in started:
-        child.kill()
-        child.wait()
-        child.stdout.close()
+def program(serving):
+    """Return a function that serves a folder with its key in a process of its own: that, and the address."""
+    return lambda folder, key_file, *more: serving(folder, "--key-file", key_file, *more)
 
 
 class Client:

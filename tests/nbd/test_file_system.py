@@ -11,6 +11,7 @@ import random
 import shutil
 import subprocess
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -102,9 +103,9 @@ def _content(image, name):
 def test_ext4_loses_nothing_that_it_had_synced_when_the_server_is_killed(folder, key, key_file, program, tmp_path):
     rng, kept = random.Random(2), {}
     for turn in range(3):
-        server, _ = program(folder, key_file)
+        server, uri = program(folder, key_file)
         writer = _script(
-            tmp_path, tmp_path / "p", make="mkfs.ext4 -q -F $here/fuse/disk" if not turn else ":",
+            tmp_path, Path(uri.partition("?socket=")[2]), make="mkfs.ext4 -q -F $here/fuse/disk" if not turn else ":",
             work=ENDLESS.replace("k=0", f"k={turn * 10000}"),
         )  # fmt: skip
         lines = [writer.stdout.readline() for _ in range(rng.randrange(10, 40))]

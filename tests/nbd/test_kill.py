@@ -44,7 +44,10 @@ def test_kill_and_look(folder, key, key_file, program):
         lines = []
         reader = threading.Thread(target=lambda out=client.stdout, kept=lines: kept.extend(out))
         reader.start()
-        time.sleep(0.6 + rng.random() * 0.6)
+        end = time.monotonic() + 30
+        while "F\n" not in lines and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(rng.random() * 0.6)
         server.kill()
         server.wait()
         with contextlib.suppress(subprocess.TimeoutExpired):

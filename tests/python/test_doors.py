@@ -170,3 +170,44 @@ def test_a_fit_without_a_step_is_refused(log_of_a_machine):
     still = log_of_a_machine.assign(cpu_temp_c=50.0, cpu_power_w=20.0)
     with pytest.raises(Refusal, match="holds no step"):
         spacegrey.fit(still, on="imac-pro")
+
+
+def test_a_fit_takes_a_machine_and_is_changed_in_memory(log_of_a_machine):
+    sheet = spacegrey.Machine.of("imac-pro+ambient=27C")
+    fit = spacegrey.fit(log_of_a_machine, on=sheet, ambient=25.0)
+    assert fit.on == "imac-pro+ambient=27C"
+    swapped = fit.machine.at("processor=18-core,fan=max")
+    assert swapped.processor == spacegrey.Machine.of("imac-pro:18-core").processor
+    assert swapped.cooling == fit.machine.cooling != sheet.cooling
+    assert swapped.ambient_c == 27.0
+    assert spacegrey.run("cinebench-r15", on=swapped).duration_s > 1.0
+    assert swapped.at("processor=8-core").processor == sheet.processor
+    with pytest.raises(InputError, match="has no file that a fit could extend"):
+        spacegrey.fit(log_of_a_machine, on=fit.machine)
+    with pytest.raises(InputError, match=r"not by Fit: take its \.machine"):
+        spacegrey.run("idle", on=fit)
+
+
+@pytest.mark.parametrize("room", [float("nan"), 200.0, "200C", "25"])
+def test_a_room_that_is_none_is_told_before_the_fit(room):
+    for door in (spacegrey.fit, lambda log, ambient: spacegrey.dust_check(log, log, ambient=ambient)):
+        with pytest.raises(InputError, match="ambient"):
+            door({"time_s": [0.0, 1.0], "cpu_temp_c": [40.0, 41.0]}, ambient=room)
+
+
+def test_dust_is_told_from_two_logs(log_of_a_machine):
+    drift = spacegrey.dust_check(log_of_a_machine, log_of_a_machine, ambient="25C")
+    assert not drift.shown
+    assert drift.low < 0.0 < drift.high
+
+
+@pytest.mark.parametrize("wish", [None, 3, ["fan=max"]])
+def test_settings_that_are_no_text_are_told(machine_of, wish):
+    with pytest.raises(InputError, match="settings are text"):
+        machine_of("imac-pro").at(wish)
+
+
+@pytest.mark.parametrize("keep", [None, float("nan"), 95, "95", 0])
+def test_a_share_that_is_none_is_told(keep):
+    with pytest.raises(InputError, match="keep"):
+        spacegrey.quiet("idle", keep=keep)

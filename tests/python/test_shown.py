@@ -167,3 +167,33 @@ def test_a_workload_that_asks_for_nothing_is_not_drawn(things):
 
     with pytest.raises(Refusal, match="nothing to draw"):
         draw_workload(replace(things["workload"], phases=()))
+
+
+def test_a_forecast_and_a_fan_curve_draw_themselves():
+    forecast = spacegrey.forecast("all-out", on="imac-pro")
+    assert repr(forecast).startswith("Forecast('all-out' on 'imac-pro': cpu_temp_c ")
+    assert len(repr(forecast)) < 200
+    axes = forecast.plot().axes
+    assert [axis.get_ylabel() for axis in axes] == ["°C", "rpm", "GHz", "dBA", "W"]
+    level = axes[1].lines[1].get_ydata()[0]
+    assert level == forecast.settled["fan_rpm"].level
+    drawn = axes[1].lines[0].get_xdata()
+    assert max(one.after_s for one in forecast.settled.values()) < drawn[-1] < 0.2 * forecast.run.duration_s
+    assert len(forecast.plot("fan_rpm").axes) == 1
+    with pytest.raises(InputError, match="did you mean 'fan_rpm'"):
+        forecast.plot("fan")
+    found = spacegrey.quiet("cinebench-r15-loop", on="imac-pro", keep=0.98)
+    assert f"fan={found.best.curve}" in repr(found)
+    assert found.machine.environment.fan_curve == found.best.curve
+    curve, noise, heat = found.plot().axes
+    assert curve.lines[0].get_ydata()[0] == found.best.curve.low_rpm
+    own, best = (line.get_ydata().mean() for line in noise.lines)
+    assert own - best == pytest.approx(found.own.noise_dba - found.best.noise_dba, abs=0.1)
+    assert heat.get_xlabel() == "time, s"
+
+
+def test_names_of_lines_hide_none_of_them(things):
+    for picture in (things["machine"].plot(), things["sweep"].plot("cpu_temp_c_max", "score")):
+        picture.canvas.draw()
+        axis = picture.axes[0]
+        assert axis.get_legend().get_window_extent().y0 >= axis.get_window_extent().y1 - 1.0

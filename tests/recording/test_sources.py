@@ -1,5 +1,6 @@
 """Where samples come from: processes, energy counters, counters of the processor; each beside another witness."""
 
+import gc
 import math
 import os
 import platform
@@ -41,6 +42,45 @@ def test_processor_time_is_what_the_system_charges():
 
 
 @linux
+def test_a_thread_s_clock_tells_what_it_ran_apart_from_what_it_waited():
+    taken = record_command([sys.executable, "-c", BURN.format(steps=8_000_000)], cores=1)
+    c = taken.columns
+    assert (np.diff(c["ran_s"]) <= np.diff(c["wanted_s"]) + 1e-9).all()
+    assert c["ran_s"][-1] == pytest.approx(c["cpu_s"][-1], abs=0.04)
+
+
+@linux
+def test_nothing_that_is_loaded_is_gone_through_while_a_job_is_looked_at():
+    # Python's collector went through it in the middle of a look, for as much as fifty looks cost.
+    frozen = []
+    record_command(["sleep", "0.3"], progress=lambda _now: frozen.append(gc.get_freeze_count()))
+    record_command(["sleep", "1.4"], progress=lambda _now: frozen.append(gc.get_freeze_count()))
+    assert max(frozen) > 10_000
+    assert gc.get_freeze_count() == 0, "and afterwards it is as it was"
+
+
+def spins(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+@linux
+def test_one_slow_look_does_not_blind_the_recorder(monkeypatch):
+    looked, look = [], Tree.look
+
+    def slow_once(tree):
+        looked.append(0)
+        if len(looked) == 2:
+            spins(0.03)
+        return look(tree)
+
+    monkeypatch.setattr(Tree, "look", slow_once)
+    taken = record_command(["sleep", "1.5"])
+    assert np.diff(taken.columns["time_s"]).max() < 0.7, "and not for a second and more"
+
+
+@linux
 def test_children_that_live_for_less_than_a_look_are_counted():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     taken = record_command(["sh", "-c", "for i in $(seq 60); do seq 300000 | md5sum > /dev/null; done"])
@@ -72,7 +112,7 @@ def test_what_a_job_leaves_behind_is_still_seen():
 @linux
 def test_sums_never_fall(tmp_path):
     taken = record_command(["sh", "-c", f"for i in $(seq 30); do dd if=/dev/zero of={tmp_path}/f bs=1M count=3; done"])
-    for name in ("cpu_s", "wanted_s", "read_b", "write_b", "core_busy_s"):
+    for name in ("cpu_s", "wanted_s", "ran_s", "read_b", "write_b", "core_busy_s", "stolen_s"):
         steps = taken.columns[name][1:] - taken.columns[name][:-1]
         assert (steps >= 0.0).all(), name
 
@@ -209,6 +249,15 @@ def test_cores_whose_clocks_may_not_be_read_are_named(monkeypatch, tmp_path, tex
     found = Sensors((0,), powercap=tmp_path)
     assert [words for words in found.missing if "what other programs took" in words]
     assert math.isnan(found.read(slow=False).core_busy_s)
+
+
+def test_what_a_neighbour_stole_is_a_part_of_what_the_cores_were_busy(monkeypatch, tmp_path):
+    path = tmp_path / "stat"
+    path.write_text("cpu 0 0 0 0 0 0 0 0 0 0\ncpu0 300 0 100 900 50 0 0 70 0 0\ncpu1 9 9 9 9 9 9 9 9 9 9\n", "ascii")
+    monkeypatch.setattr(sensors, "STAT", path)
+    tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
+    told = Sensors((0,), powercap=tmp_path).read(slow=False)
+    assert (told.core_busy_s, told.stolen_s) == (pytest.approx(470 * tick_s), pytest.approx(70 * tick_s))
 
 
 @linux

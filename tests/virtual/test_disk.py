@@ -85,29 +85,6 @@ def test_a_lock_is_no_fault_of_the_flash(machine):
 # killed
 
 
-@pytest.fixture
-def serving(tmp_path):
-    """Return a function that serves a machine in a process of its own, and returns that and the address."""
-    started = []
-
-    def start(machine):
-        words = ["disk", "serve", str(machine.folder), "--json", "--socket", str(tmp_path / "s")]
-        child = subprocess.Popen([PROGRAM, *words], stdout=subprocess.PIPE)
-        started.append(child)
-        said = b""
-        while not said.endswith(b"}\n"):
-            line = child.stdout.readline()
-            assert line, "the server ended"
-            said += line
-        return child, json.loads(said)["uri"]
-
-    yield start
-    for child in started:
-        child.kill()
-        child.wait()
-        child.stdout.close()
-
-
 def _enclave(machine):
     """Return the process numbers of a machine's enclave."""
     found = []
@@ -141,7 +118,7 @@ def test_fio_verifies_after_server_or_enclave_were_killed(machine, serving, tmp_
         pytest.skip("fio is missing (tests/system-packages.sh installs it)")
     rng = random.Random(3)
     for _turn in range(2):
-        server, uri = serving(machine)
+        server, uri = serving(machine.folder)
         done = _fio(uri, tmp_path, "--do_verify=0", "--end_fsync=1")
         assert done.returncode == 0, done.stdout + done.stderr
         writer = threading.Thread(
@@ -163,7 +140,7 @@ def test_fio_verifies_after_server_or_enclave_were_killed(machine, serving, tmp_
         if victim == "server":
             for enclave in _enclave(machine):  # it saw its client go; a machine that is cut off has none left
                 os.kill(enclave, signal.SIGKILL)
-        server, uri = serving(machine)
+        server, uri = serving(machine.folder)
         done = _fio(uri, tmp_path, "--verify_only")
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr
         (job,) = json.loads(done.stdout[done.stdout.index("{") :])["jobs"]

@@ -5,14 +5,16 @@ import os
 import pickle
 import re
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from spacegrey.errors import Refusal
-from spacegrey.t2.enclave import messages
+from spacegrey.t2.enclave import messages, process
 from spacegrey.t2.enclave.keys import Uid
 from spacegrey.virtual.instance import open_disk
 
@@ -153,3 +155,10 @@ def test_no_answer_holds_a_key(machine, all_keys):
     for name, key in keys.items():
         assert key.hex() not in text, name
         assert key[:16].hex() not in text, name
+
+
+def test_another_user_who_reaches_the_socket_is_turned_away():
+    """The folder keeps others out already; a line that was opened by one all the same is not answered."""
+    for user, taken in ((os.geteuid(), True), (0, True), (os.geteuid() + 1, False)):
+        line = SimpleNamespace(getsockopt=lambda *_what, user=user: struct.pack("3i", 1, user, user))
+        assert process._own(line) is taken  # noqa: SLF001 - no other user is here to try

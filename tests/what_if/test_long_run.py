@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from spacegrey.errors import InputError, Refusal
-from spacegrey.machine.assembly import machine
+from spacegrey.machine.assembly import in_environment, machine
+from spacegrey.machine.selector import FanCurve
+from spacegrey.simulation.batch import simulate_batch
 from spacegrey.simulation.quietest import quietest
 from spacegrey.simulation.run import simulate
 from spacegrey.simulation.settling import BAND, _settled, forecast
@@ -87,6 +89,39 @@ def test_no_fixed_speed_is_quieter(workload_of):
         low, high = (low, middle) if enough else (middle, high)
     fixed = simulate(work, machine(f"imac-pro+fan={high:.0f}rpm"))
     assert found.best.noise_dba <= fixed.summary["noise_dba"].mean + 0.2
+
+
+def bring(work, built, curves):
+    """Return mean noise and speed under curves, each by its four numbers."""
+    rooms = [in_environment(built, replace(built.environment, fan_curve=FanCurve(*one))) for one in curves]
+    table = simulate_batch([(work, one) for one in rooms])
+    return table["noise_dba_mean"], table["delivered"] / table["duration_s"]
+
+
+def test_a_blind_search_over_all_curves_finds_none_that_is_quieter(workload_of):
+    # also with another lower speed than the machine's least: thrown at random, then moved at random
+    work, built, keep = workload_of("all-out"), machine("imac-pro"), 0.95
+    found = quietest(work, built, keep)
+    own = simulate(work, built)
+    enough = keep * own.delivered / own.duration_s
+    chance = np.random.default_rng(5)
+    fans = built.cooling.fans
+    least = np.array([fans.minimum_rpm, 40.0, fans.minimum_rpm, 40.0])
+    most = np.array([fans.automatic_maximum_rpm, 100.0, fans.automatic_maximum_rpm, 100.0])
+    thrown = chance.uniform(least, most, (400, 4))
+    thrown[200:, 0] = fans.minimum_rpm
+    blind, moves = 99.0, 16.0
+    for _ in range(5):
+        thrown = np.clip(thrown, least, most)
+        thrown = thrown[(thrown[:, 3] > thrown[:, 1] + 2.0) & (thrown[:, 2] >= thrown[:, 0])]
+        noise, speed = bring(work, built, thrown)
+        noise = np.where(speed >= enough, noise, 99.0)
+        blind = min(blind, float(noise.min()))
+        few, moves = thrown[np.argsort(noise)[:8]], moves / 2
+        thrown = np.vstack([few, few.repeat(20, axis=0)])
+        thrown[8:] += chance.normal(size=(160, 4)) * moves * np.array([20.0, 1.0, 20.0, 1.0])
+        thrown[8::2, 0] = fans.minimum_rpm
+    assert found.best.noise_dba < blind + 0.1, f"blind: {blind:.2f} dBA"
 
 
 def test_where_nothing_is_to_be_had_it_says_so(workload_of):

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spacegrey.decide.disassembly import Inside
-    from spacegrey.decide.own import Scenario, Use
+    from spacegrey.decide.own import Scenario
+    from spacegrey.decide.owner import Use
     from spacegrey.decide.running import Band
     from spacegrey.decide.upgrade_costs import Cost, Plan
     from spacegrey.decide.upgrades import Upgrade

@@ -32,6 +32,8 @@ LATEST_S = 1e11
 STILL_ROWS = 60
 """A reading that should move and does not for so many rows is dead."""
 STILL_CHANGE = 1e-4
+MOVES = 1.5
+"""A power that rises by this factor has a load that rises too."""
 NAN = float("nan")
 TWICE = "#"
 """Stands between a name and its number where a file has the name more than once."""
@@ -145,6 +147,7 @@ class Gatherer:
         if self.format != "spacegrey":
             for name, column in columns.items():
                 self._bury(name, column)
+            self._contradict(columns)
         columns = {name: column for name, column in columns.items() if np.isfinite(column).any()}
         if not columns:
             raise InputError(f"{self.path}: every reading is dead ({what}): {self.warnings[-1]}")
@@ -204,6 +207,7 @@ class Gatherer:
                 self.warn(f"{names[0]}{others}: {share} outside what {rule.quantity} can be: left out there")
             if not live:
                 continue
+            live = self._nearest(rule, live, found)
             if rule.take == "first" and len(live) > 1:
                 self._tell_twins(rule, live)
             names = tuple(live)[:1] if rule.take == "first" else tuple(live)
@@ -213,6 +217,16 @@ class Gatherer:
         order = {name: place for place, name in enumerate(quantities())}
         found.sort(key=lambda one: order[one.quantity])
         return {one.quantity: columns[one.quantity] for one in found}, found, used
+
+    def _nearest(
+        self, rule: Rule, live: dict[str, NDArray[np.float64]], found: list[Found]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return columns with those first that stand nearest to another: two devices have columns of one name."""
+        to = next((one.sources[0] for one in found if one.quantity == rule.near), None)
+        if to is None or len(live) < 2:  # noqa: PLR2004 - one has no order
+            return live
+        place = {_shown(name): number for number, name in enumerate(self.rule_of)}
+        return dict(sorted(live.items(), key=lambda one: abs(place[_shown(one[0])] - place[to])))
 
     def _tell_twins(self, rule: Rule, live: dict[str, NDArray[np.float64]]) -> None:
         first, *others = live
@@ -243,6 +257,17 @@ class Gatherer:
             column[:] = NAN
         if dead:
             self.warn(f"{name} stands still for {dead} of {len(column)} rows: a dead reading, left out there")
+
+    def _contradict(self, columns: dict[str, NDArray[np.float64]]) -> None:
+        """Take out a load that never changes while the power does."""
+        busy, power = (columns.get(name, np.empty(0)) for name in ("cpu_busy", "cpu_power_w"))
+        told, drawn = busy[np.isfinite(busy)], power[np.isfinite(power)]
+        if len(told) < STILL_ROWS or len(drawn) < STILL_ROWS or float(np.ptp(told)) > STILL_CHANGE:
+            return
+        low, high = (float(one) for one in np.percentile(drawn, [5, 95]))
+        if high > MOVES * low:
+            busy[:] = NAN
+            self.warn(f"cpu_busy never changes while the power goes from {low:.3g} to {high:.3g} W: a dead reading")
 
 
 def numbered(names: list[str]) -> list[str]:

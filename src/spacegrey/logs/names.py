@@ -37,6 +37,9 @@ DATAFRAME = "dataframe"
 _PLAIN = ("spacegrey", DATAFRAME)
 """Where a column that has the name of a quantity is that quantity."""
 FILE = CATALOG / "logs" / "names.toml"
+CELSIUS = r"\[°?C\]"
+"""What a rule writes for a unit that files write in many ways, and some in Fahrenheit."""
+_ANY_CELSIUS, _ANY_FAHRENHEIT = r"\[(.{0,3}C|℃)\]", r"\[(.{0,3}F|℉)\]"
 
 
 class Quantity(Spec):
@@ -63,6 +66,7 @@ class Rule(Spec):
     offset: float = 0.0
     counter: bool = Field(default=False, description="the column counts up; its rise each second is the quantity")
     idle: bool = Field(default=False, description="the column is the share that does not work")
+    near: str = Field(default="", description="of columns of one name, that which stands nearest to this quantity's")
     beside: bool = Field(default=False, description="takes columns that another rule has, and leaves them to it too")
 
     @field_validator("match")
@@ -138,5 +142,17 @@ def _read(path: Path) -> tuple[Rule, ...]:
             raise unknown("format", rule.format, FORMATS, document.place(["rule", number, "format"]))
         if rule.quantity not in quantities():
             raise unknown("quantity", rule.quantity, quantities(), document.place(["rule", number, "quantity"]))
-        found.append(rule)
+        found += _in_any_degrees(rule)
     return tuple(found)
+
+
+def _in_any_degrees(rule: Rule) -> list[Rule]:
+    """Return a rule, and where its column is in degrees one for Celsius however it is written, and for Fahrenheit."""
+    if CELSIUS not in rule.match:
+        return [rule]
+    celsius, fahrenheit = (rule.match.replace(CELSIUS, unit) for unit in (_ANY_CELSIUS, _ANY_FAHRENHEIT))
+    scale = rule.scale * 5.0 / 9.0
+    return [
+        rule.model_copy(update={"match": celsius}),
+        rule.model_copy(update={"match": fahrenheit, "scale": scale, "offset": rule.offset - 32.0 * scale}),
+    ]

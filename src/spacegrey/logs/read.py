@@ -74,7 +74,7 @@ def read_log(
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: a folder, not a file" if path.is_dir() else f"{path}: no such file")
     check_period(period_s)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
@@ -125,10 +125,10 @@ def format_of(path: Path) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for
     text = next((line for line in head if line.strip()), "")
     if text.lstrip().startswith(("{", "[")):
         return _json_format(path, text, head)
-    first = text.replace('"', "")
+    first = text.replace('"', "").lstrip("\ufeff")
     if first.startswith("time_s,") and "cpu_temp_c" in first:
         return "spacegrey"
-    if re.match(r"Date[,;\t]Time[,;\t]", first):
+    if re.match(r"Date([,;\t]|/)Time[,;\t]", first):
         return "hwinfo"
     if first.startswith("System Time") and "RDTSC" in first:
         return "power-gadget"
@@ -140,7 +140,7 @@ def format_of(path: Path) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for
         return "powermetrics"
     if any(tables.is_turbostat_head(line.split()) for line in head):
         return "turbostat"
-    if any(line.startswith("Adapter:") for line in head):
+    if any(line.startswith("Adapter:") or reports.CHIP.match(line) for line in head):
         return "sensors"
     if any(line.startswith(("# HELP", "# TYPE")) or re.match(r"\w+\{.*\} \S+", line) for line in head):
         return "prometheus"

@@ -6,12 +6,13 @@ import datetime as dt
 import json
 import plistlib
 import re
+from array import array
 from typing import TYPE_CHECKING, Any, cast
 from xml.parsers.expat import ExpatError
 
 from spacegrey.errors import InputError
 from spacegrey.logs.gather import LATEST_S, MOST_NAMES
-from spacegrey.logs.text import LONGEST_NAME, MOST_DOCUMENT, NAN, number, whole
+from spacegrey.logs.text import LONGEST_NAME, MOST_DOCUMENT, NAN, Days, clock_s, moment_s, number, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,14 @@ _STAMP = re.compile(r"\w{3} (\w{3}) +(\d\d?) (\d\d?):(\d\d):(\d\d) (\d{4})(?: ([
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PAIR = re.compile(r"([^:]{1,120}):\s*([-+]?[\d.]+)\s*(mW|W|Watts|MHz|Mhz|%|rpm|C|)\b(.*)$")
 _FRACTION = re.compile(r"\(([\d.]+) ?M[Hh]z\)")
-_SENSOR = re.compile(r"([^:]{1,80}):\s*([-+]?[\d.]+)\s*(?:(.?.?°C|C|.?RPM|m?W|k?J|m?V|m?A|%)(?![A-Za-z])|)")
+_SENSOR = re.compile(r"([^:]{1,80}):\s*([-+]?[\d.]+)\s*(?:(.?.?°[CF]|[CF]|.?RPM|m?W|k?J|m?V|m?A|%)(?![A-Za-z])|)")
+CHIP = re.compile(r"\S{1,120}-(isa|pci|acpi|virtual|i2c|spi|hid|mdio|scsi)(-\S{1,40}){0,3}\s*$")
+"""A line that names a chip of lm-sensors."""
+_RAW = re.compile(r"\s+(temp|fan|power|in|curr|energy)\d+_(\w{1,40}):\s*([-+]?[\d.]+)\s*$")
+_RAW_UNITS = {"temp": "C", "fan": "RPM", "power": "W", "in": "V", "curr": "A", "energy": "J"}
+_UPTIME = re.compile(r"(\d\d?:\d\d:\d\d) up ")
 _STAMP_APART_S = 2.0
+_LONGEST_MOMENT = 120
 _DEPTH = 24
 
 
@@ -176,55 +183,77 @@ def _labelled(place: int, item: object) -> tuple[str, object]:
 
 
 def sensors(found: Gatherer, lines: Iterator[str]) -> None:  # noqa: C901 - a line is one of seven kinds
-    """Read `sensors`, run again and again into one file: the first chip standing there again is the next sample."""
-    chip, seen = "", set[str]()
+    """Read `sensors`, run again and again into one file: the first chip standing there again is the next sample.
+
+    Also with ``-A`` (no adapters), ``-f`` (Fahrenheit) and ``-u`` (raw names below each feature).
+    """
+    chip, feature, seen, days = "", "", set[str](), Days()
     values: dict[str, float] = {}
     stamp = NAN
-    blank = True
     for line in lines:
         text = line.rstrip()
-        if not text or text.startswith("---"):
-            blank = True
+        if not text or text.startswith("Adapter:"):
             continue
-        moment = _moment_s(text)
+        reading = _SENSOR.match(text)
+        moment = NAN if chip and reading and reading[3] else _moment_s(text, days)
         if moment == moment:  # noqa: PLR0124 - not NaN
             if values:
                 found.row(stamp, values)
                 values, seen = {}, set[str]()
             stamp = moment
             continue
-        if text.startswith("Adapter:"):
-            continue
-        if blank and ":" not in text and not text.startswith(" "):
-            chip, blank = text.strip()[:LONGEST_NAME], False
+        if CHIP.match(text):
+            chip = text.strip()
             if chip in seen:
                 found.row(stamp, values)
                 values, seen, stamp = {}, set[str](), NAN
             seen.add(chip)
             continue
-        blank = False
-        reading = _SENSOR.match(text)
-        if not reading or not chip:
+        if text.endswith(":"):
+            feature = text[:-1].strip()[:LONGEST_NAME]
+        shown = _shown(text, reading, feature) if reading and chip else None
+        if not shown:
             continue
-        unit, value = reading[3] or "", number(reading[2])
-        unit = "C" if unit.endswith("C") else unit.strip()
-        if unit == "mW":
-            unit, value = "W", value * 1e-3
-        values.setdefault(f"{chip}.{reading[1].strip()} [{unit}]", value)
+        values.setdefault(f"{chip}.{shown[0]}", shown[1])
         if len(values) > MOST_NAMES:
             break
     if values:
         found.row(stamp, values)
+    told = sum(one == one for one in found.times)  # noqa: PLR0124 - not NaN
+    if 0 < told < len(found.times) // 2 + 1 < len(found.times):
+        found.warn(f"only {told} of {len(found.times)} samples tell a time: none is used")
+        found.times[:] = array("d", [NAN] * len(found.times))
 
 
-def _moment_s(text: str) -> float:
-    """Return the time of a line that is nothing but a time: ISO 8601 or seconds since 1970. [s]."""
-    try:
-        return dt.datetime.fromisoformat(text.strip()).replace(tzinfo=dt.UTC).timestamp()
-    except ValueError:
-        pass
-    bare = text.strip().lstrip("@#= ").rstrip("= ")
-    return float(bare) if re.fullmatch(r"1\d{9}(\.\d+)?", bare) else NAN
+def _shown(text: str, reading: re.Match[str], feature: str) -> tuple[str, float] | None:
+    """Return a reading's name with its unit, and its value; None for a limit."""
+    raw = _RAW.match(text)
+    if raw and raw[2] not in {"input", "average"}:
+        return None
+    name = feature if raw else reading[1].strip()
+    unit, value = _RAW_UNITS[raw[1]] if raw else reading[3] or "", number(reading[2])
+    if unit.endswith("F"):
+        unit, value = "C", (value - 32.0) / 1.8
+    unit = "C" if unit.endswith("C") else unit.strip()
+    if unit == "mW":
+        unit, value = "W", value * 1e-3
+    return f"{name} [{unit}]", value
+
+
+def _moment_s(text: str, days: Days) -> float:
+    """Return the time that a line tells: a date with a time, seconds since 1970, or what ``uptime`` says. [s]."""
+    bare = text.strip(" \t@#=*-[]")
+    if len(bare) > _LONGEST_MOMENT:
+        return NAN
+    if re.fullmatch(r"1\d{9}(\.\d+)?", bare):
+        return float(bare)
+    # behind what a script says before it: Time: ..., Every 2.0s: sensors  host: ...
+    for part in (bare, bare.partition(": ")[2], bare.rpartition(": ")[2]):
+        moment = moment_s(part) if part else NAN
+        if moment == moment:  # noqa: PLR0124 - not NaN
+            return moment
+    up = _UPTIME.match(bare)
+    return days.at(clock_s(up[1])) if up else NAN
 
 
 def sensors_json(found: Gatherer, path: Path) -> None:

@@ -22,6 +22,7 @@ _SERIES = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+(-?\d+))?\s*
 _LABEL = re.compile(r'(?<!\w)([A-Za-z_]\w*)="((?:[^"\\]++|\\.)*+)"')
 _KEPT = ("chip", "sensor", "zone", "type", "cpu", "mode", "gpu", "index", "path")
 MOST_SERIES = 5000
+MOST_SCRAPED = 200_000
 BUSY_OVER_S = 1.0
 """Cores are busy or not for so long. [s]"""
 
@@ -72,6 +73,7 @@ def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
     """Read what an exporter shows, scraped again and again into one file; a series that stands there again is new."""
     labels: dict[str, str] = {}
     values: dict[str, float] = {}
+    seen = set[str]()
     stamp = NAN
     for line in lines:
         if not line or line.startswith("#"):
@@ -82,13 +84,20 @@ def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
         tags = dict(_LABEL.findall(match[2] or ""))
         if match[1] == "node_hwmon_sensor_label":
             labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")[:LONGEST_NAME]
-            continue
+        if match[1] == "node_hwmon_chip_names":
+            labels[tags.get("chip", "")] = tags.get("chip_name", "")[:LONGEST_NAME]
         name, at = _name(match[1], tags, labels), number(match[4]) * 1e-3 if match[4] else NAN
-        if name in values or (at == at and stamp == stamp and at != stamp):  # noqa: PLR0124 - not NaN
+        # Many series differ in labels that no name needs: only one that is the same in all of them is the next scrape.
+        series = f"{match[1]} {match[2] or ''}"
+        if series in seen or (at == at and stamp == stamp and at != stamp):  # noqa: PLR0124 - not NaN
             found.row(stamp, values)
-            values, stamp = {}, NAN
+            values, seen, stamp = {}, set[str](), NAN
         stamp = at if at == at else stamp  # noqa: PLR0124
-        values[name] = number(match[3])
+        seen.add(series)
+        if len(seen) > MOST_SCRAPED:
+            raise InputError(f"{found.path}: more than {MOST_SCRAPED:,} series in one scrape: not a computer's")
+        if found.wants(name):
+            values.setdefault(name, number(match[3]))
     if values:
         found.row(stamp, values)
 
@@ -115,6 +124,9 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
         for one in tags
         if one.get("__name__") == "node_hwmon_sensor_label"
     }
+    for one in tags:
+        if one.get("__name__") == "node_hwmon_chip_names":
+            labels[one.get("chip", "")] = one.get("chip_name", "")[:LONGEST_NAME]
     rows: dict[float, dict[str, float]] = {}
     for one, tag in zip(series, tags, strict=True):
         name = _name(tag.get("__name__", ""), tag, labels)
@@ -147,6 +159,8 @@ def _name(metric: str, tags: dict[str, str], labels: dict[str, str]) -> str:
     for key in _KEPT:
         if key in tags and not (key == "type" and "zone" not in tags):
             value = tags[key]
+            if key == "chip" and ":" in value:  # a place on the bus: the driver's name says what it is
+                value = labels.get(value) or value
             if key == "sensor":
                 value = labels.get(f"{tags.get('chip')} {value}") or value
             parts.append(value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError
 from spacegrey.logs.gather import numbered
-from spacegrey.logs.text import NAN, Dates, Days, clock_s, day_number, number
+from spacegrey.logs.text import NAN, Dates, Days, clock_s, day_number, moment_s, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from spacegrey.logs.gather import Gatherer
 
 _DAY_S = 86400.0
+# HWiNFO's time in one column has its milliseconds as they are, and then 03Z: a format that it does not fill in
+_UNPADDED = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)\.(\d{1,3})03Z$")
 
 
 def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
@@ -22,12 +25,25 @@ def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
     head, sign = _head(lines)
     days, dates = Days(), Dates()
 
+    unpadded = False
+
+    def whole_clock(fields: list[str]) -> float:
+        nonlocal unpadded
+        text = fields[0].strip()
+        odd = _UNPADDED.match(text)
+        unpadded = unpadded or bool(odd and len(odd[2]) > 1)
+        if unpadded and odd:
+            return moment_s(odd[1]) + int(odd[2]) * 1e-3
+        moment = moment_s(text)
+        day_text, _, rest = text.partition(" ")
+        return moment if moment == moment else clock([day_text, rest])  # noqa: PLR0124 - not NaN
+
     def clock(fields: list[str]) -> float:
         day = dates.at(fields[0])
         of_day = clock_s(fields[1]) if len(fields) > 1 else NAN
         return days.at(of_day) if day is None else day * _DAY_S + of_day
 
-    _rows(found, head, _split(lines, sign), lambda _head: clock)
+    _rows(found, head, _split(lines, sign), lambda head: whole_clock if head[0] == "Date/Time" else clock)
 
 
 def power_gadget(found: Gatherer, lines: Iterator[str]) -> None:

@@ -24,10 +24,17 @@ _DAY_S = 86400.0
 _CLOCK = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,6}))?\s*([AaPp][Mm])?$")
 _DATE = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})$")
 _YEAR_DIGITS = 3
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Sun Jun 22 15:04:05 UTC 2025, or Sun 22 Jun 2025 03:04:05 PM UTC
+_PRINTED = re.compile(
+    r"[A-Z][a-z]{2},? +(?:(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2})"
+    r"|(?P<day_first>\d{1,2}) +(?P<then_month>[A-Z][a-z]{2})(?: +(?P<year_first>\d{4}))?),? +"
+    r"(?P<clock>\d{1,2}:\d\d:\d\d(?: [AP]M)?)(?: +[A-Z+-][A-Z\d]{1,5})?(?: +(?P<year>\d{4}))?$"
+)
 
 
 def encoding_of(path: Path) -> str:
-    """Return how a file's text is written: UTF-16 by its mark, UTF-8 where that holds, else Latin-1.
+    """Return how a file's text is written: UTF-16 and UTF-8 by their marks, UTF-8 where that holds, else Latin-1.
 
     Raises
     ------
@@ -42,6 +49,8 @@ def encoding_of(path: Path) -> str:
             head = file.read(4)
             if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
                 return "utf-16"
+            if head[:3] == codecs.BOM_UTF8:  # HWiNFO writes its names so, and yes and no as the country has them
+                return "utf-8-sig"
             file.seek(0)
             while chunk := file.read(MOST_LINE):
                 decoder.decode(chunk)
@@ -181,6 +190,34 @@ class Dates:
             self._month_first = steps[0] < self._last or self._last <= steps[1] < steps[0]
         self._last = steps[bool(self._month_first)]
         return self._last
+
+
+def moment_s(text: str) -> float:
+    """Return a date with a time of day, as ISO 8601 has them or as ``date`` prints them; NaN where it is neither. [s].
+
+    Examples
+    --------
+    >>> round(moment_s("2025-06-05 20:17:36.40103Z") - moment_s("2025-06-05T20:17:36"), 3)
+    0.401
+    >>> moment_s("Thu Jun  5 20:17:37 UTC 2025") - moment_s("Thu 05 Jun 2025 08:17:36 PM UTC")
+    1.0
+    """
+    text = text.strip()
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        return moment.timestamp() if moment.tzinfo else moment.replace(tzinfo=dt.UTC).timestamp()
+    except (ValueError, OverflowError):
+        pass
+    match = _PRINTED.match(text)
+    if not match:
+        return NAN
+    try:
+        month = 1 + _MONTHS.index(match["month"] or match["then_month"])
+        day, year = int(match["day"] or match["day_first"]), int(match["year"] or match["year_first"] or 0)
+        moment = dt.datetime(year, month, day, tzinfo=dt.UTC)
+    except ValueError:
+        return NAN
+    return moment.timestamp() + clock_s(match["clock"])
 
 
 def clock_s(text: str) -> float:

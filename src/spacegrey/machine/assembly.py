@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
@@ -102,6 +102,7 @@ class Machine:
     panel: Panel | None
     environment: Environment
     external: External | None = None
+    file: MachineFile | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Machine({self.selector!r})"
@@ -146,7 +147,8 @@ class Machine:
             return named
         # Whoever calls it from a notebook is not held to the types.
         if not isinstance(named, str | PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InputError(f"a machine is named by a selector or a path, not by {type(named).__name__}")
+            hint = ": take its .machine" if hasattr(named, "machine") else ""
+            raise InputError(f"a machine is named by a selector or a path, not by {type(named).__name__}{hint}")
         return machine(str(named))
 
     def at(self, settings: str) -> Machine:
@@ -155,7 +157,7 @@ class Machine:
         Parameters
         ----------
         settings : str
-            What may stand in a selector after the plus sign: ``"ambient=35C,fan=max"``.
+            What may stand in a selector after the plus sign: ``"ambient=35C,fan=max"``, ``"processor=18-core"``.
 
         Raises
         ------
@@ -167,9 +169,14 @@ class Machine:
         >>> Machine.of("imac-pro+ambient=30C").at("fan=max").selector
         'imac-pro+ambient=30C,fan=max'
         """
+        # Whoever calls it from a notebook is not held to the types.
+        if not isinstance(settings, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(f"settings are text, such as 'ambient=35C,fan=max', and not {type(settings).__name__}")
         wanted = parse_selector(with_settings(self.selector, settings))
         if wanted.choices != parse_selector(self.selector).choices:
-            return machine(wanted)
+            # A machine that was fitted in memory has no file that its selector names.
+            built = _assembled(wanted, self.file) if self.file else machine(wanted)
+            return replace(built, external=self.external)
         return replace(in_environment(self, wanted.environment), selector=wanted.text)
 
     def plot(self) -> Figure:
@@ -216,7 +223,11 @@ def machine(selector: str | Selector) -> Machine:
     ('Intel Xeon W-2140B', 32.0)
     """
     wanted = parse_selector(selector) if isinstance(selector, str) else selector
-    file = read_machine(wanted.machine)
+    return _assembled(wanted, read_machine(wanted.machine))
+
+
+def _assembled(wanted: Selector, file: MachineFile) -> Machine:
+    """Return the machine of a file that a selector's choices and what-ifs make."""
     chosen = choose(file.options, wanted.choices, wanted.text)
     sheets = {slot: _chosen_part(file, slot, chosen[slot]) for slot in ("processor", "graphics", "memory", "storage")}
     processor, graphics = cast("Processor", sheets["processor"]), cast("Graphics", sheets["graphics"])
@@ -250,6 +261,7 @@ def machine(selector: str | Selector) -> Machine:
         supply=cast("PowerSupply", part("power", file.spec.supply, file.parts)),
         panel=cast("Panel", part("displays", file.spec.panel, file.parts)) if file.spec.panel else None,
         environment=Environment(),
+        file=file,
     )
     _check(built, file.document.path.name)
     return in_environment(built, wanted.environment)

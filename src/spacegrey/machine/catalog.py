@@ -22,7 +22,7 @@ from spacegrey.parts.ports.spec import PortTree
 from spacegrey.parts.power.spec import PowerSupply
 from spacegrey.parts.processor.spec import Microarchitecture, Processor
 from spacegrey.parts.storage.spec import Storage
-from spacegrey.sourced import CATALOG, Document, Spec, Table, read_spec, read_toml
+from spacegrey.sourced import CATALOG, Document, Spec, Table, named_file, read_spec, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,11 +160,7 @@ def _options(data: Table, document: Document) -> dict[str, Option]:
 
 
 def _extended(reference: str, seen: tuple[str, ...]) -> tuple[Document, Table]:
-    path = Path(reference)
-    if path.suffix != ".toml":
-        if reference not in machine_ids():
-            raise unknown("machine", reference, machine_ids())
-        path = CATALOG / "machines" / f"{reference}.toml"
+    path = named_file(reference, "machine")
     try:
         identity = str(path.resolve())
     except (OSError, ValueError):

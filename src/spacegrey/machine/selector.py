@@ -38,7 +38,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "ambient": (-20, 60, " C"),
     "brightness": (0, 1, ""),
     "dust": (0, 0.9, ""),
-    "fan": (0, 1e9, " rpm"),
+    "fan": (0, float("inf"), " rpm"),
     "overclock": (0.5, 7, " GHz"),
     "power-limit": (1, 2000, " W"),
     "undervolt": (0, 200, " mV"),
@@ -151,6 +151,8 @@ def parse_selector(text: str) -> Selector:
     if colon and not all(choices):
         raise InputError(f"selector {text!r} has an empty choice")
     parts = [part.strip() for part in tail.replace("+", ",").split(",")]
+    if plus and not all(parts):
+        raise InputError(f"selector {text!r} has an empty what-if: write {head}+ambient=35C, or no plus sign")
     swaps = tuple(part for part in parts if part.partition("=")[0].strip() in SWAPS and part.partition("=")[2].strip())
     settings = ",".join(part for part in parts if part not in swaps)
     environment = _environment(settings, text) if plus and (settings or not swaps) else Environment()
@@ -189,7 +191,8 @@ def parse_what_if(key: str, text: str, place: str) -> float:
     value = float("inf") if (key, text) == ("fan", "max") else parse_quantity(text, KINDS.get(key, "share"), place)
     low, high, unit = RANGES[key]
     if not low <= value <= high and value != float("inf"):
-        raise InputError(f"{place}={text} is outside {low} to {high}{unit}")
+        outside = f"outside {low} to {high}{unit}" if high != float("inf") else f"below {low}{unit}"
+        raise InputError(f"{place}={text} is {outside}")
     return value
 
 

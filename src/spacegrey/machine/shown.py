@@ -8,7 +8,7 @@ import numpy as np
 
 from spacegrey.notebook import WARM, Line, card, drawing, facts, number, table
 from spacegrey.parts.processor.laws import turbo_bin_ghz
-from spacegrey.picture import panels
+from spacegrey.picture import named, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +82,7 @@ def draw_machine(machine: Machine) -> Figure:
             axes[0].step(cores, clock - offset, where="mid", label=name, linewidth=1.4)
     axes[0].axhline(chip.base_ghz, color="0.6", linewidth=0.8, linestyle=":", label="base clock")
     axes[0].set(xlabel="busy cores", ylabel="GHz")
-    axes[0].legend(fontsize=7)
+    named(axes[0], columns=2)
     if fans.count:
         from spacegrey.parts.cooling.laws import fan_noise_dba
 

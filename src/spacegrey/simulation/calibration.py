@@ -37,8 +37,10 @@ SHAPES = (
 )
 LEADS_S = (0.0, -1.0, 1.0, 2.0, 3.0)
 """How much later than the temperature a power may be shown: some tools read a power that is slow to follow. [s]"""
-CALMER = 0.85
-"""The mean of the cores is followed where the package errs by more than it should, and the mean by so much less."""
+JUMPY_K = 1.5
+"""Where the package errs by more, as its hottest core jumps, the mean of the cores is looked at too [K] ..."""
+CALMER = 0.9
+"""... and followed if it errs by so much less."""
 LEAD_STEP_S = 0.5
 SLOW_ROWS_S = 5.0
 MUCH_BETTER = 0.93
@@ -209,9 +211,9 @@ def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], N
     leaving out tenths in turn; a larger shape must err by 2.5 % less. Where a log starts again after a gap, its first
     reading starts the ladder; else the ladder is driven by power alone. The numbers come from all rows in the end.
     """
-    fixed = _room(log, ambient_c)
+    fixed = known_room(log, ambient_c)
     one = _chosen(log, fixed, PACKAGE, update)
-    if CORES in log and _rmse(one.left_out) > HELD_RMSE_K:
+    if CORES in log and _rmse(one.left_out) > JUMPY_K:
         try:
             other = _chosen(log, fixed, CORES, update)
         except Refusal:
@@ -265,7 +267,8 @@ def _chosen(log: Log, fixed: dict[str, float], sensor: str, update: Callable[[fl
     return _Chosen(data, lead_s, fitted[shape], left_out[shape], tuple(tried))
 
 
-def _room(log: Log, ambient_c: float | None) -> dict[str, float]:
+def known_room(log: Log, ambient_c: float | None) -> dict[str, float]:
+    """Return the room as a number that is fixed, where it is given or logged. [degC]."""
     if ambient_c is not None:
         return {"room": ambient_c}
     if "ambient_temp_c" in log:
@@ -278,7 +281,8 @@ def _driven(log: Log, fixed: dict[str, float], sensor: str) -> tuple[Course, flo
     courses: list[Course] = []
     refusal: Refusal | None = None
     for name in POWERS:
-        kept = {column: values for column, values in log.columns.items() if column not in POWERS or column == name}
+        left = {one for one in POWERS if one != name and (name, one) != ("cpu_power_w", "cpu_cores_power_w")}
+        kept = {column: values for column, values in log.columns.items() if column not in left}
         if name not in kept:
             continue
         if courses and name in {"system_power_w", "wall_power_w"}:
@@ -319,7 +323,8 @@ def shifted(data: Course, lead_s: float) -> Course:
     """Return a course whose power is taken from so much later."""
     if lead_s == 0.0:
         return data
-    return replace(data, power_w=np.interp(data.time_s + lead_s, data.time_s, data.power_w))
+    power, rest = (np.interp(data.time_s + lead_s, data.time_s, one) for one in (data.power_w, data.rest_w))
+    return replace(data, power_w=power, rest_w=rest)
 
 
 def _left_out(data: Course, found: Searched, fixed: dict[str, float]) -> list[NDArray[np.float64]]:
@@ -338,6 +343,8 @@ def _simplest(tried: list[Tried]) -> Shape:
     ordered = sorted(tried, key=lambda one: (one.shape.order + one.shape.rises, one.shape.rises))
     chosen = ordered[0]
     for one in ordered[1:]:
-        if one.left_out_rmse_k < min(BETTER * chosen.left_out_rmse_k, chosen.left_out_rmse_k - LEAST_GAIN_K):
+        # A fan that nobody logged may run as it likes: what follows the rise must gain more than another lump.
+        less = BETTER**2 if one.shape.rises and not chosen.shape.rises else BETTER
+        if one.left_out_rmse_k < min(less * chosen.left_out_rmse_k, chosen.left_out_rmse_k - LEAST_GAIN_K):
             chosen = one
     return chosen.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,10 @@ LEAST_STEP_W = 0.15
 LEAST_STEP_K = 4.0
 """... and the temperature by so much: less is no step. [K]"""
 VARIES = 0.05
+LEAST_REST = 0.1
+"""What the package takes beside its cores moves by at least this share of the whole, or is not looked at."""
+NEVER = 1 << 30
+"""No segment is of a later log."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Course:
 
     Attributes
     ----------
-    time_s, step_s, power_w, gpu_w, fan, temp_c : float64, shape (rows,)
+    time_s, step_s, power_w, rest_w, gpu_w, fan, temp_c : float64, shape (rows,)
         As `calibration_ladder.ladder` takes them; ``temp_c`` is what the sensor showed, NaN where it did not.
     start : int64, shape (rows,)
         Number of the segment where one starts, else -1.
@@ -58,17 +62,20 @@ class Course:
         The fan that is followed; None: none is logged, or it never changes.
     fan_max_rpm : float
         Its highest speed in the log; where it never changes that speed, where none is logged 0. [1/min]
-    has_gpu : bool
-        Whether the graphics' power is an input of its own.
+    has_gpu, has_rest : bool
+        Whether the graphics' power, and what the package takes beside its cores, is an input of its own.
     sensor : str
         The reading that is followed.
     package_c : float64, shape (rows,)
         The package's reading; another than ``temp_c`` where the mean of the cores is followed. [degC]
+    later : int
+        First segment of a later log, where two are taken together.
     """
 
     time_s: NDArray[np.float64]
     step_s: NDArray[np.float64]
     power_w: NDArray[np.float64]
+    rest_w: NDArray[np.float64]
     gpu_w: NDArray[np.float64]
     fan: NDArray[np.float64]
     temp_c: NDArray[np.float64]
@@ -80,10 +87,12 @@ class Course:
     fan_column: str | None
     fan_max_rpm: float
     has_gpu: bool
+    has_rest: bool
     block_s: float
     dropped_s: float
     sensor: str
     package_c: NDArray[np.float64]
+    later: int = NEVER
 
     @property
     def segments(self) -> int:
@@ -132,6 +141,7 @@ def course(log: Log, sensor: str = PACKAGE) -> Course:
     columns = [time, power, temp, log["gpu_power_w"] if gpu else np.zeros(len(time))]
     columns.append(log[fan_column] if fan_column else np.ones(len(time)))
     columns.append(log.columns.get(PACKAGE, temp))
+    columns.append(_rest(log, driver))
     kept = [column[known] for column in columns]
     for place_, column in enumerate(kept[3:], start=3):
         good = np.isfinite(column)
@@ -140,6 +150,37 @@ def course(log: Log, sensor: str = PACKAGE) -> Course:
     kept, edges = _thinned(kept, edges)
     steady = next((float(np.nanmedian(log[name])) for name in FANS if name in log), 0.0)
     return _assembled(place, kept, edges, (driver, sensor, fan_column), has_gpu=gpu, steady_rpm=steady)
+
+
+def _rest(log: Log, driver: str) -> NDArray[np.float64]:
+    """Return what the package takes beside its cores, which heats the chip beside its sensors; 0 if it hardly moves."""
+    power, cores = log[driver], log.columns.get("cpu_cores_power_w")
+    none = np.zeros(len(power))
+    if driver != "cpu_power_w" or cores is None or not _varies(power - cores):
+        return none
+    rest = np.clip(power - cores, 0.0, None)
+    moves, whole = (float(np.ptp(np.nanpercentile(one, [5, 95]))) for one in (rest, power))
+    return rest if moves > LEAST_REST * whole else none
+
+
+def joined(before: Course, after: Course) -> Course:
+    """Return two courses of one machine as one, whose later part may have another room and another way into the air."""
+
+    def both(name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(before, name), getattr(after, name)])
+
+    names = ("step_s", "power_w", "rest_w", "gpu_w", "fan", "temp_c", "first_c", "held", "package_c")
+    gap = before.time_s[-1] - after.time_s[0] + BRIDGED_S
+    return replace(
+        before,
+        **{name: both(name) for name in names},
+        time_s=np.concatenate([before.time_s, after.time_s + gap]),
+        start=np.concatenate([before.start, np.where(after.start >= 0, after.start + before.segments, -1)]),
+        block=np.concatenate([before.block, after.block + BLOCKS]),
+        has_gpu=before.has_gpu and after.has_gpu,
+        has_rest=before.has_rest and after.has_rest,
+        later=before.segments,
+    )
 
 
 def refuse_without_step(place: str, driver: str, power: NDArray[np.float64], temp: NDArray[np.float64]) -> None:
@@ -202,7 +243,7 @@ def _assembled(
     chosen = sorted(pair for pair in longest if pair[1] - pair[0] >= LEAST_ROWS // 3) or sorted(longest[:1])
     rows: NDArray[np.int64] = np.concatenate([np.arange(int(low), int(high)) for low, high in chosen])
     lost = float(sum(time[high - 1] - time[low] for low, high in bounds if (low, high) not in chosen))
-    time, power, temp, gpu, fan, package = (column[rows] for column in columns)
+    time, power, temp, gpu, fan, package, rest = (column[rows] for column in columns)
     start = np.full(len(rows), -1, dtype=np.int64)
     first = np.zeros(len(rows))
     step = np.diff(time, prepend=time[0])
@@ -224,8 +265,8 @@ def _assembled(
         raise Refusal(f"{name}: too short between its gaps: no stretch is left to judge a fit by")
     top = float(np.max(fan))
     return Course(
-        time, step, power, gpu, fan / top, temp, start, first, block, held, driver, fan_column,
-        top if fan_column else steady_rpm, has_gpu, block_s, lost, sensor, package,
+        time, step, power, np.minimum(rest, power), gpu, fan / top, temp, start, first, block, held, driver, fan_column,
+        top if fan_column else steady_rpm, has_gpu, bool(np.any(rest > 0.0)), block_s, lost, sensor, package,
     )  # fmt: skip
 
 

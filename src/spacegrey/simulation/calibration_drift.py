@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spacegrey.errors import Refusal
-from spacegrey.simulation.calibration import Fit, fit, shifted
-from spacegrey.simulation.calibration_data import POWERS, course
+from spacegrey.simulation.calibration import FEWER_STARTS, FOLD_STARTS, SHAPES, Fit, fit, known_room, shifted
+from spacegrey.simulation.calibration_data import POWERS, Course, course, joined
 from spacegrey.simulation.calibration_numbers import Z90
-from spacegrey.simulation.calibration_search import search
+from spacegrey.simulation.calibration_search import Searched, search
 
 if TYPE_CHECKING:
     from spacegrey.logs.log import Log
     from spacegrey.simulation.calibration_file import Record
 
 COMPARED = ("whole_resistance", "sensor_to_air", "sink_to_air")
+MUCH_BETTER = 0.9
+"""A larger shape must leave so much less of the squared error: each number that is free widens the band."""
+WIDE = 0.3
+"""A band wider than this says nothing of a machine's cooling."""
 SAME_FAN = 0.05
 """Whole resistances are compared where the fans ran as fast, within this share."""
 
@@ -58,6 +62,8 @@ class Drift:
         """
         if not self.shown:
             band = f"between {_percent(-self.high)} and {_percent(-self.low)} %"
+            if self.high - self.low > WIDE:
+                return f"the logs cannot tell what changed of your cooling since {since}: {band} (90 % band)"
             return f"no change of your cooling since {since} that the logs can show: {band} (90 % band)"
         verb, ends = ("lost", (self.lost, self.low, self.high))
         if self.lost < 0.0:
@@ -124,7 +130,7 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
     Parameters
     ----------
     ambient_c : float, optional
-        The room of both logs; found from each log where it is not given. [degC]
+        The room of both logs; where it is not given, what each log says of it, and else left open. [degC]
 
     Raises
     ------
@@ -134,7 +140,6 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
     if before.machine and after.machine and before.machine != after.machine:
         raise Refusal(f"{before.name} is of a {before.machine} and {after.name} of a {after.machine}: two machines")
     first = fit(before, ambient_c=ambient_c)
-    found, shape = first.found, first.shape
     driver = first.data.driver
     if driver not in after:
         raise Refusal(f"{before.name} is fitted by {driver}, which {after.name} does not hold")
@@ -152,16 +157,35 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
     if data.fan_column:
         scale = data.fan_max_rpm / first.data.fan_max_rpm
         data = replace(data, fan=data.fan * scale)
-    last = f"r{shape.order}"
-    free = {
-        last,
-        *(() if ambient_c is not None else ("room",)),
-        *(name for name in found.values if name.startswith("start")),
-    }
-    fixed = {name: value for name, value in found.values.items() if name not in free}
-    second = search(data, shape, np.ones(len(data.time_s), dtype=bool), fixed=fixed, banded=True)
-    totals = [sum(one.values[f"r{step}"] for step in range(1, shape.order + 1)) for one in (found, second)]
-    spreads = [one.values[last] * one.spread(last) / total for one, total in zip((found, second), totals, strict=True)]
-    what = "sensor_to_air" if shape.order == 1 else "whole_resistance"
-    drift = _drift(what, totals[0], spreads[0], totals[1], spreads[1])
-    return drift, first
+    rooms = [known_room(log, ambient_c).get("room") for log in (before, after)]
+    fixed: dict[str, float] = {}
+    if rooms[0] is not None and rooms[1] is not None:
+        fixed = {"room": rooms[0], "later_room": rooms[1] - rooms[0]}
+    return _loss(joined(first.data, data), first, fixed), first
+
+
+def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
+    """Return what two courses as one show: all their numbers but the way into the air and the room are the same."""
+    everything = np.ones(len(both.time_s), dtype=bool)
+    most = max(first.shape.order, 2)
+    chosen: Searched | None = None
+    for shape in [one for one in SHAPES if one.order <= most and not (one.rises and both.fan_max_rpm)]:
+        near = [first.found] if shape == first.shape else []
+        found = search(both, shape, everything, fixed=fixed, near=near, starts=FEWER_STARTS)
+        if chosen is None or found.cost < MUCH_BETTER * chosen.cost:
+            chosen = found
+    assert chosen is not None  # noqa: S101 - one lump is always tried
+    found = search(both, chosen.shape, everything, fixed=fixed, near=[chosen], starts=FOLD_STARTS, banded=True)
+    order = chosen.shape.order
+    names = [f"r{one}" for one in range(1, order + 1)]
+    more = float(np.exp(found.values["loss"]))
+    old = np.array([found.values[name] for name in names])
+    new = np.where(np.arange(order) == order - 1, old * more, old)
+    before, after = float(old.sum()), float(new.sum())
+    # how the logarithm of before over after moves with each free number
+    slope = np.zeros(len(found.names))
+    for name, one, other in zip(names, old, new, strict=True):
+        slope[found.names.index(name)] = one / before - other / after
+    slope[found.names.index("loss")] = -new[-1] / after
+    spread = float(np.sqrt(max(slope @ found.covariance @ slope, 0.0)))
+    return _drift("sensor_to_air" if order == 1 else "whole_resistance", before, spread, after, 0.0)

@@ -105,16 +105,29 @@ def record(fit: Fit, *, made: dt.date, selector: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that is not TOML's: it may be the log's own.
+
+    Raises
+    ------
+    InputError
+        The name ends otherwise than in .toml.
+    """
+    if path.suffix.lower() != ".toml":
+        raise InputError(f"{path}: machines and fits are written as .toml")
+
+
 def write_record(fit: Fit, path: Path, *, made: dt.date, selector: str = "") -> None:
     """Write a fit's record as TOML, whole or not at all.
 
     Raises
     ------
     InputError
-        The path cannot be written.
+        The path cannot be written, or is not TOML's.
     """
     import tomli_w
 
+    check_name(path)
     text = "# Written by `spacegrey calibrate`; a later fit is compared with it: --before\n\n"
     text += tomli_w.dumps({"fit": record(fit, made=made, selector=selector)})
     write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8"))
@@ -176,10 +189,11 @@ def write_machine(fit: Fit, selector: str, path: Path) -> list[Written]:
     Raises
     ------
     InputError
-        The selector does not hold, the log is of another machine, or the path cannot be written.
+        The selector does not hold, the log is of another machine, or the path cannot be written, or is not TOML's.
     """
     import tomli_w
 
+    check_name(path)
     wanted, built = parse_selector(selector), machine(selector)
     check_machine(fit.log, built)
     made = settings(fit, built)

@@ -27,7 +27,7 @@ BAND = 0.90
 _BAND_QUANTILE = 0.95
 _JUMPS = 0.4
 _MEANS_S = 30.0
-_SLOW_ROWS_S = 10.0
+_SLOW_ROWS_S = 5.0
 _INPUTS = ("cpu_power_w", "cpu_cores_power_w", "gpu_power_w", "fan_rpm")
 _FAN_NAME = re.compile(r"(?i)(^|[^a-z])fans?([^a-z].*rpm|[/ #]*\d+ )|\bfan\b.*\[rpm\]")
 
@@ -172,7 +172,7 @@ def missing_inputs(log: Log, data: Course, predicted_c: NDArray[np.float64], jud
 def _rows(log: Log, data: Course, judged: Judged, follows: float) -> list[str]:
     """Return whether rows are too far apart, or readings jump between them."""
     period_s = float(np.median(data.step_s[data.start < 0]))
-    if period_s > _SLOW_ROWS_S:
+    if period_s >= _SLOW_ROWS_S:
         text = (
             f"faster rows: one each {period_s:.0f} s, whose power is a mean over the row and whose reading is of its "
             f"last moment, and a chip follows its power within seconds; log every second"

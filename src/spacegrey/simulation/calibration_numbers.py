@@ -17,7 +17,7 @@ Z90 = 1.645
 """Standard deviations of a normal error within which nine of ten lie."""
 WIDEST_LOG = 0.30
 """A resistance or capacity whose logarithm is surer than this is identified: 90 % within a factor of 1.6."""
-WIDEST = {"room": 5.0, "fan_exponent": 0.25, "rise_exponent": 0.35, "gpu_k_per_w": 0.1}
+WIDEST = {"room": 5.0, "fan_exponent": 0.25, "rise_exponent": 0.35, "gpu_k_per_w": 0.1, "rest_share": 0.25}
 AT_BOUND = 0.01
 IDLE_SHARE = 0.35
 
@@ -27,6 +27,8 @@ MEANINGS = {
     "fan_exponent": ("fan_exponent", "1", "of the sink's conductance with the fan's speed"),
     "rise_exponent": ("rise_exponent", "1", "of the sink's conductance with its rise: buoyancy or an unlogged fan"),
     "gpu_k_per_w": ("gpu_k_per_w", "K/W", "rise of the processor's air with the graphics' power"),
+    "rise_lag": ("rise_lag", "s", "by which the sink's conductance follows its rise: how slow an unlogged fan is"),
+    "rest_share": ("rest_share", "1", "of what the package takes beside its cores: how much of it heats the sensor"),
 }
 NAMES = {
     1: {"r1": "sensor_to_air", "c1": "heat_capacity"},
@@ -93,8 +95,11 @@ def _number(found: Searched, name: str) -> Number:
     low, high, logarithmic = bounds_of(name)
     value, spread = found.values[name], found.spread(name)
     if logarithmic:
-        label, unit = NAMES[found.shape.order][name], UNITS[name[0]]
-        meaning = "heat resistance" if name[0] == "r" else "heat capacity"
+        label, unit, meaning = MEANINGS.get(name) or (
+            NAMES[found.shape.order][name],
+            UNITS[name[0]],
+            "heat resistance" if name[0] == "r" else "heat capacity",
+        )
         below, above = value * float(np.exp(-Z90 * spread)), value * float(np.exp(Z90 * min(spread, 50.0)))
         place = float(np.log(value / low) / np.log(high / low))
         widest = WIDEST_LOG

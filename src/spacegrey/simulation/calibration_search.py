@@ -39,6 +39,10 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "fan_exponent": (0.0, 1.5, False),
     "rise_exponent": (0.0, 2.0, False),
     "gpu_k_per_w": (0.0, 1.0, False),
+    "rise_lag": (0.5, 600.0, True),
+    "rest_share": (0.0, 1.0, False),
+    "later_room": (-15.0, 15.0, False),
+    "loss": (-1.5, 1.5, False),
 }
 # where starts lie: the likely part of the bounds
 LIKELY: dict[str, tuple[float, float]] = {
@@ -52,6 +56,10 @@ LIKELY: dict[str, tuple[float, float]] = {
     "fan_exponent": (0.2, 1.0),
     "rise_exponent": (0.05, 0.8),
     "gpu_k_per_w": (0.0, 0.2),
+    "rise_lag": (2.0, 60.0),
+    "rest_share": (0.3, 1.0),
+    "later_room": (-3.0, 3.0),
+    "loss": (-0.1, 0.4),
 }
 
 
@@ -64,7 +72,7 @@ class Shape:
     order : int
         Lumps between sensor and room, 1 to 3.
     rises : bool
-        Whether the last resistance falls with the rise: buoyancy, or a fan that nobody logged.
+        Whether the last resistance falls with the rise, perhaps late: buoyancy, or a fan that nobody logged.
     """
 
     order: int
@@ -78,8 +86,13 @@ class Shape:
             names.append("fan_exponent")
         if self.rises:
             names.append("rise_exponent")
+            names.append("rise_lag")
         if data.has_gpu:
             names.append("gpu_k_per_w")
+        if data.has_rest:
+            names.append("rest_share")
+        if data.later < data.segments:
+            names += ["later_room", "loss"]
         if self.order > 1:
             names += [f"start{one}" for one in range(data.segments)]
         return [name for name in names if name not in fixed]
@@ -135,7 +148,8 @@ def _from(near: Searched, name: str) -> float:
         return near.values[f"r{last}"] * (1.0 if int(name[1:]) == last else 0.1)
     if name.startswith("c") and name[1:].isdigit():
         return min(near.values[f"c{last}"] * 10.0, high)
-    return 0.5 if name.startswith("start") else low + 0.02 * (high - low)
+    usual = {"rest_share": 0.9, "rise_lag": 2.0, "later_room": 0.0, "loss": 0.0}
+    return 0.5 if name.startswith("start") else usual.get(name, low + 0.02 * (high - low))
 
 
 def _inner(name: str, value: float) -> float:
@@ -155,6 +169,7 @@ def trials(
     """Return the kernel's rows for points of a search."""
     rows = np.zeros((len(points), len(COLUMNS) + data.segments))
     rows[:, :6] = 1.0
+    rows[:, COLUMNS.index("rest_share")] = 1.0
     rows[:, len(COLUMNS) :] = 0.8
     place = {name: number for number, name in enumerate(COLUMNS)}
     for name, value in fixed.items():
@@ -171,7 +186,19 @@ def _column(name: str, place: dict[str, int]) -> int:
 def simulated(rows: NDArray[np.float64], order: int, data: Course) -> NDArray[np.float64]:
     """Return the temperature of every trial at every row. [degC]."""
     out = np.empty((len(rows), len(data.time_s)))
-    ladder(rows, order, data.step_s, data.power_w, data.gpu_w, data.fan, data.start, data.first_c, out)
+    ladder(
+        rows,
+        order,
+        data.step_s,
+        data.power_w,
+        data.rest_w,
+        data.gpu_w,
+        data.fan,
+        data.start,
+        data.first_c,
+        data.later,
+        out,
+    )
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +56,8 @@ def machine_of(fit: Fit) -> Machine:
         built = machine(str(path))
     # The room of the selector stays; the file holds none.
     _, plus, settings = fit.on.partition("+")
-    named = replace(built, selector=f"{parse_selector(fit.on).machine} fitted to {Path(fit.log.name).name}")
+    log = re.sub(r"[:+,]", "-", Path(fit.log.name).name)  # as they part a selector
+    named = replace(built, selector=f"{parse_selector(fit.on).machine} fitted to {log}")
     return named.at(settings) if plus else named
 
 

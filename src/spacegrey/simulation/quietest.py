@@ -14,8 +14,9 @@ from spacegrey.machine.selector import FanCurve
 from spacegrey.simulation.batch import simulate_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
@@ -28,8 +29,11 @@ COLDEST_C, HOTTEST_C = 40.0, 100.0
 LEAST_RISE_K = 2.0
 """A curve that rises faster would make fans hunt. [K] Assumed: sensors of these machines resolve 1 K."""
 
-ROUNDS = 4
+ROUNDS = 5
 """How often the grid is laid again around the best, at half the spacing."""
+
+STARTS = 5
+"""Around so many of the best it is laid: noise has several valleys, and the deepest is not always the first seen."""
 
 TEMP_STEPS, SPEED_STEPS = 7, 6
 """Places of the grid on each axis of the first round; later rounds have three."""
@@ -64,11 +68,45 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Quietest:
-    """The quietest curve, beside what the machine does by itself."""
+    """The quietest curve, beside what the machine does by itself.
 
+    Attributes
+    ----------
+    workload, asked : Workload, Machine
+        Of whom it was asked.
+    own, best : Quiet
+        What the machine does by itself, and the curve.
+    tried : int
+        Curves.
+    """
+
+    workload: Workload
+    asked: Machine
     own: Quiet
     best: Quiet
     tried: int
+
+    def __repr__(self) -> str:
+        found, noise = f"fan={self.best.curve}", f"{self.own.noise_dba:.1f} to {self.best.noise_dba:.1f} dBA"
+        asked = f"{self.workload.id!r} on {self.asked.selector!r}"
+        return f"Quietest({asked}: {found}, {noise}, {self.best.speed:.1%} of the speed)"
+
+    @property
+    def machine(self) -> Machine:
+        """The machine with the quietest curve."""
+        return self.asked.at(f"fan={self.best.curve}")
+
+    def plot(self) -> Figure:
+        """Return the curve, and noise and temperature over time with it and without.
+
+        Raises
+        ------
+        InputError
+            Matplotlib is not installed.
+        """
+        from spacegrey.simulation.drawing import draw_quiet
+
+        return draw_quiet(self)
 
     def _repr_html_(self) -> str:
         """Return the curve and what it brings beside the machine's own way, for a notebook."""
@@ -107,9 +145,9 @@ def quietest(
 
     Notes
     -----
-    A grid over the two temperatures and the upper speed, then the same at half the spacing around the best, four
-    times, every grid as one batch. The lower speed is the machine's own. Nothing proves that no better curve exists
-    between the points; the last spacing is about 1 K and 1 % of the range of speeds.
+    A grid over the two temperatures and the upper speed, then the same at half the spacing around the five best that
+    stand apart, five times, every grid as one batch. The lower speed is the machine's own. Nothing proves that no
+    better curve exists between the points; the last spacing is 1 K and 10 rpm.
 
     Examples
     --------
@@ -123,41 +161,50 @@ def quietest(
     if fans.count == 0:
         raise InputError(f"quiet: {name} has no fan")
     if not 0.0 < keep <= 1.0:
-        raise InputError(f"quiet: keep={keep:g} is not a share above 0 and up to 1")
+        raise InputError(f"quiet: keep={keep:g} is not a share above 0 and up to 1: write 0.95 or 95%")
     own_rate, (own,) = _tried(workload, machine, [None])
     temps = np.linspace(COLDEST_C, HOTTEST_C, TEMP_STEPS)
     speeds = np.linspace(fans.minimum_rpm, fans.automatic_maximum_rpm, SPEED_STEPS)
-    spacing = (temps[1] - temps[0], temps[1] - temps[0], speeds[1] - speeds[0])
+    spacing = np.array([temps[1] - temps[0], temps[1] - temps[0], speeds[1] - speeds[0]])
     grid = [(low, high, rpm) for low in temps for high in temps for rpm in speeds]
-    best: Quiet | None = None
     seen: set[FanCurve] = set()
+    quick: list[Quiet] = []
     for number in range(ROUNDS + 1):
         curves = [one for one in _curves(machine, grid) if one not in seen]
         seen |= set(curves)
-        found = [one for one in _tried(workload, machine, curves, own_rate)[1] if one.speed >= keep]
-        found += [best] if best else []
-        if not found:
+        quick += [one for one in _tried(workload, machine, curves, own_rate)[1] if one.speed >= keep]
+        quick.sort(key=lambda one: (round(one.noise_dba, 3), one.loudest_dba, -one.speed))
+        if not quick:
             break
-        best = min(found, key=lambda one: (round(one.noise_dba, 3), one.loudest_dba, -one.speed))
         if progress:
             progress((number + 1) / (ROUNDS + 1))
-        curve = best.curve
-        spacing = (spacing[0] / 2, spacing[1] / 2, spacing[2] / 2)
-        if curve:
-            around = (curve.low_c, curve.high_c, curve.high_rpm)
-            grid = [
-                tuple(place + sign * step for place, sign, step in zip(around, signs, spacing, strict=True))
-                for signs in product((-1, 0, 1), repeat=3)
-            ]
+        spacing = spacing / 2
+        grid = [
+            tuple(place + np.array(signs) * spacing)
+            for place in _apart(quick, spacing)
+            for signs in product((-1, 0, 1), repeat=3)
+        ]
+    best = quick[0] if quick else None
     if best is None or best.noise_dba > own.noise_dba - QUIETER_DBA:
         raise Refusal(
             f"{workload.id} on {machine.selector}: no fan curve keeps {keep:.1%} of the speed and is quieter than what "
             f"the machine does by itself ({own.noise_dba:.1f} dBA)"
         )
-    return Quietest(own, best, len(seen))
+    return Quietest(workload, machine, own, best, len(seen))
 
 
-def _curves(machine: Machine, grid: Sequence[tuple[float, ...]]) -> list[FanCurve]:
+def _apart(ordered: Sequence[Quiet], spacing: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return the places of the first few curves that are further apart than the spacing."""
+    places: list[NDArray[np.float64]] = []
+    for one in ordered:
+        if one.curve and len(places) < STARTS:
+            place = np.array([one.curve.low_c, one.curve.high_c, one.curve.high_rpm])
+            if all((np.abs(place - other) > 1.01 * spacing).any() for other in places):
+                places.append(place)
+    return places
+
+
+def _curves(machine: Machine, grid: Iterable[Iterable[float]]) -> list[FanCurve]:
     """Return the curves of a grid that a machine can have, in whole degrees and tens of turns."""
     fans = machine.cooling.fans
     found: dict[FanCurve, None] = {}

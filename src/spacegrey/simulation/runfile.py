@@ -150,6 +150,18 @@ def sources_used(run: Run) -> list[str]:
     return sorted({key for sheet in sheets for key in sheet.source.values()})
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that says another kind of file than a run is: it may be one that is needed.
+
+    Raises
+    ------
+    InputError
+        The name ends otherwise than in .parquet, or not at all.
+    """
+    if path.suffix.lower() not in {"", ".parquet"}:
+        raise InputError(f"{path}: a run is written as .parquet")
+
+
 def save(run: Run, path: Path, published: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write a run; the file appears whole or not at all.
 
@@ -165,10 +177,11 @@ def save(run: Run, path: Path, published: Sequence[Mapping[str, Any]] = ()) -> N
     Raises
     ------
     InputError
-        The path cannot be written.
+        The path cannot be written, or has the name of another kind of file.
     """
     import pyarrow.parquet as pq
 
+    check_name(path)
     table = run.trace.to_arrow()
     kept = {**record(run), "published": list(published)}
     metadata = {**(table.schema.metadata or {}), _KEY: json.dumps(kept, allow_nan=False).encode()}
@@ -189,7 +202,7 @@ def load(path: Path) -> SavedRun:
     import pyarrow.parquet as pq
 
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: a folder, not a file" if path.is_dir() else f"{path}: no such file")
     try:
         table = pq.read_table(path)
         text = (table.schema.metadata or {})[_KEY]

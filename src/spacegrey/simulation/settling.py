@@ -13,6 +13,7 @@ from spacegrey.simulation.run import check, simulate
 from spacegrey.workload.library import MAX_PHASES
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
@@ -28,6 +29,12 @@ BAND = {"cpu_temp_c": 1.0, "gpu_temp_c": 1.0, "exhaust_temp_c": 1.0, "fan_rpm": 
 
 LEAST_WINDOW_S = 60.0
 """Means are taken over a round of the work, and at least so long: throttling swings within seconds. [s]"""
+
+
+RISE = 3.0
+"""A forecast is drawn so many times as long as it takes to settle ..."""
+LEAST_SHOWN_S = 60.0
+"""... and at least so long. [s]"""
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,38 @@ class Forecast:
     rounds: int
     settled: dict[str, Settled]
 
+    def __repr__(self) -> str:
+        levels = ", ".join(f"{name} {one.level:.4g}" for name, one in self.settled.items())
+        return f"Forecast({self.run.workload.id!r} on {self.run.machine.selector!r}: {levels})"
+
+    def plot(self, *names: str) -> Figure:
+        """Return how the quantities settle, one panel for each unit, with their levels and when they are reached.
+
+        Parameters
+        ----------
+        *names : str
+            Quantities of ``settled``; all if none is named.
+
+        Raises
+        ------
+        InputError
+            A quantity is unknown, or matplotlib is not installed.
+        """
+        from spacegrey.simulation.drawing import draw_forecast
+
+        return draw_forecast(self, names)
+
     def _repr_html_(self) -> str:
         """Return where each quantity settles and when, for a notebook."""
         from spacegrey.simulation.shown import forecast_html
 
         return forecast_html(self)
+
+    @property
+    def shown_s(self) -> float:
+        """Time that is drawn: what comes long after everything has settled is a straight line. [s]"""
+        times = [self.run.duration_s if one.after_s is None else one.after_s for one in self.settled.values()]
+        return min(self.run.duration_s, max(RISE * max(times), LEAST_SHOWN_S))
 
     @property
     def after_s(self) -> float | None:

@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 MOST_LIMITS = 5
 MOST_PHASES = 12
 SHOWN_ROWS = 10
-RISE = 3.0
-"""A forecast is drawn so many times as long as it takes to settle ..."""
-LEAST_SHOWN_S = 60.0
-"""... and at least so long. [s]"""
 INPUTS = ("machine", "workload")
 ANSWERS = ("score", "duration_s", "energy_wh", "cpu_temp_c_max", "noise_dba_max", "limited_by")
 
@@ -128,9 +124,7 @@ def forecast_html(forecast: Forecast) -> str:
         when = "a temperature still drifts at the end"
     else:
         when = "settles at once" if after == 0.0 else f"settles after {duration(after)}"
-    # What comes long after everything has settled is a straight line.
-    last_s = RISE * max((run.duration_s if one.after_s is None else one.after_s) for one in forecast.settled.values())
-    shown = int(np.searchsorted(run.trace["time_s"], max(last_s, LEAST_SHOWN_S)))
+    shown = int(np.searchsorted(run.trace["time_s"], forecast.shown_s))
     rows = [
         [
             COLUMNS[name][1], number(one.start), number(one.level), drawing([Line(run.trace[name][:shown], COOL)]),

@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import shutil
 import tempfile
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,7 @@ from pydantic import Field
 import spacegrey
 from spacegrey.errors import InputError, Refusal, unknown
 from spacegrey.sourced import CATALOG, Spec, read_settings, read_toml
-from spacegrey.t2.enclave.client import EnclaveClient, is_on, switch_on
+from spacegrey.t2.enclave.client import EnclaveClient, Starting, is_on, switch_on
 from spacegrey.t2.enclave.uid import Protection
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from spacegrey.t2.storage.store import Store
 
-FILE = "instance.toml"
+FILE, CHIP, DISK = "instance.toml", "t2", "ssd"
 FORMAT = 1
 
 VOLUME = "data"
@@ -63,18 +63,18 @@ class Instance:
     @property
     def chip(self) -> Path:
         """The enclave's folder."""
-        return self.folder / "t2"
+        return self.folder / CHIP
 
     @property
     def disk(self) -> Path:
         """The disk's folder."""
-        return self.folder / "ssd"
+        return self.folder / DISK
 
     def connect(self) -> EnclaveClient:
         """Return a line to the enclave; raise `Refusal` where it is off."""
         return EnclaveClient(self.chip)
 
-    def switch_on(self, **how: Any) -> EnclaveClient:  # noqa: ANN401 - as the process takes it
+    def switch_on(self, **how: Any) -> EnclaveClient:  # noqa: ANN401 - as `client.switch_on` takes it
         """Switch the enclave on and return a line to it.
 
         Raises
@@ -84,9 +84,9 @@ class Instance:
         """
         if is_on(self.chip):
             raise Refusal(f"{self.folder}: the machine is on; switch it off with 'spacegrey t2 lock DIR'")
-        return switch_on(self.chip, self.disk, self.file.ecid, model=self._model(), **how)
+        return switch_on(self.chip, self.disk, self.file.ecid, model=self.model(), **how)
 
-    def _model(self) -> str:
+    def model(self) -> str:
         """Return the identifier of the machine, without reading the catalog for one that stands there."""
         named = self.file.selector.partition("+")[0].partition(":")[0].strip()
         if named.isascii() and named.replace("-", "").isalnum():
@@ -96,7 +96,7 @@ class Instance:
         return machine(self.file.selector).id
 
     @contextmanager
-    def powered(self, **how: Any) -> Generator[EnclaveClient]:  # noqa: ANN401 - as the process takes it
+    def powered(self, **how: Any) -> Generator[EnclaveClient]:  # noqa: ANN401 - as `client.switch_on` takes it
         """Yield a line to the enclave; switch it on, and off in the end, where it was off."""
         if is_on(self.chip):
             yield self.connect()
@@ -161,42 +161,28 @@ def create(
     InputError
         The folder is taken or cannot be written, or the machine has no T2 that is described.
     """
-    from spacegrey.machine.assembly import machine
-    from spacegrey.t2.enclave.attempts import attempts as table
-
-    table(attempts)
-    built = machine(selector)
-    capacity = _capacity(built.id, built.storage_tb)
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: there is something already; name a new folder")
-    ecid = f"0x{secrets.randbits(52):016X}"
-    file = InstanceFile(
-        format=FORMAT,
-        selector=built.selector,
-        ecid=ecid,
-        attempts=attempts,
-        made_by=spacegrey.__version__,
-        integrity=integrity,
-    )
     try:
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
-    made = Instance(beside, file)
-    loading = threading.Thread(target=_load, daemon=True)
-    loading.start()  # while the enclave's process starts
     try:
-        for part in (made.chip, made.disk):
+        for part in (beside / CHIP, beside / DISK):
             part.mkdir(mode=0o700)
-        how = {"protection": str(protection), "name": ecid, "attempts": attempts}
-        client = made.switch_on(make=how, passphrase=bytes(passphrase) or None)
+        with Starting(beside / CHIP, beside / DISK) as starting:  # it loads while the machine is looked up
+            made, capacity = _described(beside, selector, attempts, integrity=integrity)
+            ecid = made.file.ecid
+            how = {"protection": str(protection), "name": ecid, "attempts": attempts}
+            starting.tell(ecid, model=made.model(), make=how, passphrase=bytes(passphrase) or None)
+            load_storage()
+            client = starting.client()
         try:
-            loading.join()
             _format(made, client, capacity)
         finally:
             client.switch_off()
-        content = file.model_dump(exclude={"source", "assumed"})
+        content = made.file.model_dump(exclude={"source", "assumed"})
         (beside / FILE).write_text(tomli_w.dumps(content), encoding="utf-8")
         beside.rename(folder)
     except OSError as error:
@@ -204,15 +190,31 @@ def create(
     finally:
         if beside.exists():
             shutil.rmtree(beside)
-    return Instance(folder, file)
+    return Instance(folder, made.file)
 
 
-def _load() -> None:
-    """Load the compiled code that making a disk needs."""
-    with suppress(InputError, OSError):  # who calls it is told
-        from spacegrey.t2.enclave import wire
+def _described(folder: Path, selector: str, attempts: str, *, integrity: bool) -> tuple[Instance, int]:
+    """Return a machine that is to be made in a folder, and how large its disk is; raises `InputError`."""
+    from spacegrey.machine.assembly import machine
+    from spacegrey.t2.enclave.attempts import attempts as table
 
-        wire.load()
+    table(attempts)
+    built = machine(selector)
+    file = InstanceFile(
+        format=FORMAT,
+        selector=built.selector,
+        ecid=f"0x{secrets.randbits(52):016X}",
+        attempts=attempts,
+        made_by=spacegrey.__version__,
+        integrity=integrity,
+    )
+    return Instance(folder, file), _capacity(built.id, built.storage_tb)
+
+
+def load_storage() -> None:
+    """Import what works on a disk, while the enclave's process starts."""
+    importlib.import_module("spacegrey.t2.storage.folder")
+    importlib.import_module("spacegrey.t2.enclave.channel")
 
 
 def _capacity(identifier: str, storage_tb: float) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey import fits
 from spacegrey.errors import InputError, unknown
-from spacegrey.sourced import CATALOG, Document, Table, read_spec, read_toml
+from spacegrey.sourced import CATALOG, Document, Table, named_file, read_spec, read_toml
 from spacegrey.workload.spec import Phase, Size, WorkloadSpec
 
 if TYPE_CHECKING:
@@ -133,12 +133,7 @@ def workload(reference: str) -> Workload:
     10
     """
     text, colon, variations = reference.partition(":")
-    path = Path(text)
-    if path.suffix != ".toml":
-        if text not in workload_ids():
-            raise unknown("workload", text, workload_ids())
-        path = CATALOG / "workloads" / f"{text}.toml"
-    document = read_toml(path)
+    document = read_toml(named_file(text, "workload"))
     found = from_document(document)
     found = vary(found, variations, reference) if colon else found
     if found.spec.repeat * len(found.phases) > MAX_PHASES:

@@ -112,11 +112,22 @@ def test_the_firmware_password_gates_keys(shell, one, signer):
     assert shell.json("t2", "boot", one, "--hold", "t")["code"] == "key-ignored"
     shell("t2", "firmware-password", "mode-full", one, **held)
     assert shell.json("t2", "boot", one, code=1)["code"] == "firmware-password-needed"
-    asked = shell.json("t2", "firmware-password", "request-reset", one)["request"]
+    (asked,) = shell("t2", "firmware-password", "request-reset", one).splitlines()  # as one copies it from there
     file = shell.folder / "reset.im4m"
     shell("t2", "signer", "reset-file", signer, "--request", asked, "--out", file)
     assert shell.json("t2", "firmware-password", "reset", one, "--file", file)["firmware_password"] is None
     assert shell.json("t2", "boot", one)["outcome"] == "macos"
+
+
+def test_a_passphrase_is_asked_for_only_where_the_chip_is_off(shell, signer):
+    folder, said = shell.folder / "three", {"SPACEGREY_PASSPHRASE": "open sesame"}
+    shell("new", folder, "--as", "imac-pro", "--uid", "passphrase", **said)
+    assert "'spacegrey t2 unlock DIR' asks for it" in shell("disk", "serve", folder, "--run", "true", code=1)
+    assert "the passphrase is asked for" in shell("t2", "provision", folder, "--signer", signer, code=2)
+    shell("t2", "unlock", folder, **said)
+    shell("t2", "provision", folder, "--signer", signer)
+    shell("t2", "boot", folder)
+    shell("t2", "lock", folder)
 
 
 @pytest.mark.claims("R2")

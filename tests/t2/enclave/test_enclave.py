@@ -130,7 +130,7 @@ def test_the_recovery_key_opens_the_disk_and_only_its_hash_is_kept(locked):
 def test_a_new_recovery_key_kills_the_one_before(locked):
     new = locked.on.new_recovery_key(b"right")
     locked.restart()
-    with pytest.raises(Refusal, match="wrong password"):
+    with pytest.raises(Refusal, match="wrong recovery key: 1 failed in a row"):
         locked.on.unlock_with_recovery_key(locked.recovery_key)
     locked.on.unlock_with_recovery_key(new)
 
@@ -214,7 +214,7 @@ def test_recovery_gives_ten_more_and_the_recovery_key_ten_more_and_then_the_keys
             locked.clock.now += 3600.0
             locked.on.tick()
             locked.restart()
-            with pytest.raises(Refusal, match="wrong password"):
+            with pytest.raises(Refusal, match=f"wrong {place.secret}"):
                 attempt(place)
 
     fail(10, Place.LOGIN)
@@ -239,6 +239,14 @@ def test_recovery_gives_ten_more_and_the_recovery_key_ten_more_and_then_the_keys
             locked.on.unlock(b"right")
         locked.restart()
     assert locked.content()["media"] == {}
+
+
+def test_the_attempts_for_the_recovery_key_are_not_for_passwords(locked):
+    """Whoever takes over a process outside the enclave names any place; the last attempts stay the recovery key's."""
+    for ask in (locked.on.unlock, locked.on.authenticate):
+        with pytest.raises(InputError, match="a password is given at login or in recovery"):
+            ask(b"right", place=Place.MECHANISM)
+    assert locked.on.status()["attempts"]["failed"] == 0
 
 
 def test_a_cut_between_count_and_check_gives_no_attempt_for_nothing(locked, monkeypatch):

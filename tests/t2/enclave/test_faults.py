@@ -210,6 +210,17 @@ def test_a_memory_of_this_computer_that_cannot_be_written_is_an_error_and_the_ne
     assert locked.restart().kept.bound("policy") == "new"
 
 
+def test_where_this_computer_s_memory_of_a_chip_cannot_be_is_named(locked, monkeypatch):
+    folder = locked.anchor.path.parent
+    monkeypatch.setattr(type(locked.anchor), "remembered", lambda _self: None)
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder.touch()
+    with pytest.raises(Refusal, match=f"cannot be written: {folder}: File exists"):
+        locked.on.kept.bind("policy", "new")
+
+
 # no memory
 
 
@@ -299,6 +310,6 @@ def test_a_process_without_memory_says_so_and_starts_when_there_is_some(machine)
         assert re.match(r"(Refusal the enclave|on)", shown), (limit_mib, shown)
         if limit_mib == 6:
             assert shown.startswith("Refusal")
-    with suppress(Refusal):
-        EnclaveClient(machine.chip).switch_off()
+        with suppress(Refusal):
+            EnclaveClient(machine.chip).switch_off()
     machine.switch_on().ask("unlock")

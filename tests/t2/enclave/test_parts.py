@@ -1,5 +1,6 @@
 """The enclave's parts: derived keys, wrapping, rounds, tables of attempts, self-tests, and where the UID lies."""
 
+import errno
 import sys
 import time
 import types
@@ -235,15 +236,42 @@ def test_a_damaged_uid_file_is_refused(tmp_path, text):
         open_uid(tmp_path)
 
 
-def test_rounds_are_measured_when_the_engine_has_been_loaded(monkeypatch):
+def test_rounds_are_measured_when_nothing_is_being_compiled(monkeypatch):
     """A measurement beside other work came out too low by half, once in four times."""
     import threading
     import time
 
+    from spacegrey import jit
     from spacegrey.t2.enclave import process
 
-    loading = threading.Thread(target=time.sleep, args=(0.2,))
-    monkeypatch.setattr(process, "_loading", loading)
-    monkeypatch.setattr(process, "calibrate", lambda: (loading.is_alive(), 77_000))
-    loading.start()
-    assert process._calibrated() == (False, 77_000)  # noqa: SLF001 - what the process gives its enclave
+    class Slow(jit.Kernel):
+        done = threading.Event()
+
+        def prepare(self, *_arguments):
+            time.sleep(0.2)
+            self.done.set()
+
+    slow = Slow(lambda: None, lambda: True)
+    jit._soon.note(slow, (), jit.PATIENCE_S)  # noqa: SLF001 - as after much work in plain Python
+    assert not slow.done.is_set()
+    monkeypatch.setattr(process, "calibrate", lambda: (slow.done.is_set(), 77_000))
+    assert process._calibrated() == (True, 77_000)  # noqa: SLF001 - what the process gives its enclave
+
+
+def test_no_secret_of_the_users_environment_reaches_the_process(monkeypatch):
+    from spacegrey.t2.enclave import client
+
+    kept = {}
+
+    def spawn(_program, _words, environment, **_how):
+        kept.update(environment)
+        raise OSError(errno.EAGAIN, "no process")
+
+    names = ("PASSWORD", "NEW_PASSWORD", "PASSPHRASE", "FIRMWARE_PASSWORD", "RECOVERY_KEY")
+    for name in names:
+        monkeypatch.setenv(f"SPACEGREY_{name}", "a secret")
+    monkeypatch.setattr(client.os, "posix_spawn", spawn)
+    with pytest.raises((OSError, InputError, Refusal)):
+        client._spawned([])  # noqa: SLF001 - the one place where it is started
+    assert "PATH" in kept
+    assert "a secret" not in kept.values()

@@ -242,11 +242,29 @@ def test_after_an_answered_erasure_no_state_opens(chip):
         try:
             on.unlock(None)
         except Refusal:
+            assert on.kept.content["media"] == {}
             seen.add("erased")
         else:
             assert not answered
             seen.add("open")
     assert seen == {"erased", "open"}
+
+
+def test_after_an_answered_deletion_no_state_opens_the_volume_and_every_one_opens_the_other(chip):
+    chip.on.add_volume("scratch")
+
+    def act(on, events):
+        on.delete_volume("data")
+        events.append(Event("mark", mark="deleted"))
+
+    seen = set()
+    for answered, on in _states(chip, act):
+        on.unlock(None)
+        opened = on.volumes.names()
+        assert opened == ["scratch"] or (not answered and opened == ["data", "scratch"])
+        assert ("data" in on.kept.content["media"]) == ("data" in opened)
+        seen.add(len(opened))
+    assert seen == {1, 2}
 
 
 def test_a_cut_in_a_restore_leaves_the_old_state_or_the_new_one_and_what_is_bound(chip):

@@ -61,8 +61,7 @@ def calibrate(
 
     if out is not None and on is None:
         raise InputError("--out writes a machine: say which one the log is of with --on SELECTOR")
-    if plot is not None and plot.suffix.lower() not in {".png", ".svg"}:
-        raise InputError(f"{plot}: a plot is written as .png or .svg")
+    _check_names(out, record, plot)
     places = {path: writable(path) for path in (out, record, plot) if path is not None}
     old = calibration_file.read_record(before) if before else None
     log = read_option(file, period, format_, names)
@@ -92,11 +91,22 @@ def calibrate(
         raise typer.Exit(1)
 
 
+def _check_names(out: Path | None, record: Path | None, plot: Path | None) -> None:
+    from spacegrey.errors import InputError
+    from spacegrey.simulation.calibration_file import check_name
+
+    for path in (out, record):
+        if path is not None:
+            check_name(path)
+    if plot is not None and plot.suffix.lower() not in {".png", ".svg"}:
+        raise InputError(f"{plot}: a plot is written as .png or .svg")
+
+
 def ambient_option(text: str | None) -> float | None:
     """Return the room that an option names. [degC]."""
-    from spacegrey.units import parse_quantity
+    from spacegrey.machine.selector import parse_what_if
 
-    return None if text is None else parse_quantity(text, "temperature", "--ambient")
+    return None if text is None else parse_what_if("ambient", text, "--ambient")
 
 
 def _write_plot(found: Fit, place: Path) -> None:

@@ -166,16 +166,18 @@ def _place(folder: Path) -> Path:
 def _open(folder: Path, key_file: Path | None, *, read_only: bool) -> Generator[Store]:
     """Open a disk with the key in a file, or a machine's with the key that its enclave holds."""
     if _place(folder) == folder:
+        if not (folder / "pairing.json").exists():
+            raise InputError(f"{folder}: neither a machine nor a disk is here")
         with _readable(folder, lambda: _open_with(folder, _needed(key_file, "--key-file"), read_only)) as store:
             yield store
         return
-    from spacegrey.virtual.instance import open_disk, open_instance
+    from spacegrey.virtual.instance import load_storage, open_disk, open_instance
 
     if key_file:
         raise InputError("--key-file is for a disk without a machine: this one's key is in its enclave")
     instance = open_instance(folder)
     with (
-        instance.powered() as enclave,
+        instance.powered(meanwhile=load_storage) as enclave,
         _readable(folder, lambda: open_disk(instance, enclave, read_only=read_only)) as store,
     ):
         yield store
@@ -339,17 +341,17 @@ def _serve(
     from spacegrey.virtual.nbd.exports import Export
     from spacegrey.virtual.nbd.server import Server
     from spacegrey.virtual.nbd.tls import read_keys
-    from spacegrey.virtual.serving import until_told
+    from spacegrey.virtual.serving import told, until_told
 
     keys = read_keys(psk_file) if psk_file else None
-    with _open(folder, key_file, read_only=read_only) as store:
+    with told() as ended, _open(folder, key_file, read_only=read_only) as store:
         server = Server([Export("disk", store, f"the disk of {folder.name}")], address, keys)
         uri = server.address.uri("disk", tls=bool(keys))
         if as_json:
             write_json({"uri": uri, "capacity_bytes": store.capacity, "read_only": read_only, "tls": bool(keys)})
         elif not command:
             typer.echo(f"serving {folder} at {uri} (Ctrl-C ends it)")
-        status = until_told(server, command, uri)
+        status = until_told(ended, server, command, uri=uri)
     if status:
         raise typer.Exit(status)
 

@@ -46,7 +46,7 @@ def dust_check(
         return
     typer.echo(f"{drift.words(before.name)}")
     if not drift.shown and ambient is None:
-        typer.echo("the room of each log was left open: tell it with --ambient, and less is seen")
+        typer.echo("the room of each log was left open, and a warmer one looks like dust: tell it with --ambient")
     typer.echo(f"{drift.what}: {drift.before:.3g} K/W before, {drift.after:.3g} K/W after\n")
     typer.echo(f"the fit to {before.name}:")
     print_judged(first)

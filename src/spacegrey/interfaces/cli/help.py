@@ -70,7 +70,7 @@ class Verbs(TyperGroup):
             status, line = 2, f"error: {error}"
         except Refusal as error:
             status, line = 1, f"refused: {error}"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):  # the second is what a prompt makes of the first, and of Ctrl-D
             status = INTERRUPTED
         except _USAGE_ERROR as error:
             status, line = 2, _usage(error)

@@ -10,7 +10,8 @@ import typer
 from spacegrey.interfaces.table_file import TableFormat
 
 if TYPE_CHECKING:
-    from spacegrey.decide.own import Scenario, Use
+    from spacegrey.decide.own import Scenario
+    from spacegrey.decide.owner import Use
 
 EXAMPLES = """
 spacegrey own imac-pro --years 4 --hours-per-day 8 --kwh 0.30
@@ -65,8 +66,8 @@ def own(
     """
     from spacegrey.decide.availability import parse_day
     from spacegrey.decide.offers import load_offers
-    from spacegrey.decide.own import Terms, Use, parse_upgrade
     from spacegrey.decide.own import own as owned
+    from spacegrey.decide.owner import Terms, Use, parse_upgrade
     from spacegrey.decide.prices import parse_currency, parse_rates
     from spacegrey.interfaces import owning
     from spacegrey.interfaces.cli.output import progress, say_when_compiling, write_json

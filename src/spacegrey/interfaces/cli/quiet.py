@@ -36,6 +36,7 @@ def quiet(
 
     from spacegrey.interfaces.cli.output import progress, say_when_compiling, write_json
     from spacegrey.machine.assembly import machine
+    from spacegrey.machine.selector import with_settings
     from spacegrey.simulation.quietest import quietest
     from spacegrey.units import parse_quantity
     from spacegrey.workload.library import workload as workload_named
@@ -45,7 +46,7 @@ def quiet(
     say_when_compiling()
     with progress(f"fan curves for {asked.id}") as update:
         found = quietest(asked, built, share, update)
-    use = selector_with(on, str(found.best.curve))
+    use = with_settings(on, f"fan={found.best.curve}")
     if as_json:
         own, best = asdict(found.own), asdict(found.best)
         write_json({
@@ -56,33 +57,20 @@ def quiet(
     _print(found, asked.name, built.name, use)
 
 
-def selector_with(selector: str, curve: str) -> str:
-    """Return a selector with a fan curve in place of what it says of the fan.
-
-    Examples
-    --------
-    >>> selector_with("imac-pro+fan=max,ambient=30C", "1100rpm@60C..2500rpm@90C")
-    'imac-pro+ambient=30C,fan=1100rpm@60C..2500rpm@90C'
-    """
-    head, _, tail = selector.partition("+")
-    others = [part for part in tail.replace("+", ",").split(",") if part and not part.strip().startswith("fan")]
-    return f"{head}+{','.join([*others, f'fan={curve}'])}"
-
-
-def headline(found: Quietest) -> str:
+def headline(own: Quiet, best: Quiet) -> str:
     """Return what the quietest curve brings and costs, as a sentence.
 
     Examples
     --------
-    >>> from spacegrey.simulation.quietest import Quiet, Quietest
+    >>> from spacegrey.simulation.quietest import Quiet
     >>> own, best = Quiet(None, 1.0, 39.6, 41.1, 2811.0, 94.0), Quiet(None, 0.95, 34.3, 35.1, 2229.0, 94.0)
-    >>> headline(Quietest(own, best, 207))
+    >>> headline(own, best)
     'The quietest curve is 5.3 dBA quieter on average and takes 5.0 % of the speed.'
     """
-    quieter = found.own.noise_dba - found.best.noise_dba
-    slower = 100.0 * (1.0 - found.best.speed)
+    quieter = own.noise_dba - best.noise_dba
+    slower = 100.0 * (1.0 - best.speed)
     cost = "takes nothing of the speed" if slower < 0.05 else f"takes {slower:.1f} % of the speed"  # noqa: PLR2004
-    hotter = found.best.cpu_temp_c - found.own.cpu_temp_c
+    hotter = best.cpu_temp_c - own.cpu_temp_c
     warm = f"; the processor gets {hotter:.0f} °C hotter" if hotter >= 1.0 else ""
     return f"The quietest curve is {quieter:.1f} dBA quieter on average and {cost}{warm}."
 
@@ -93,7 +81,7 @@ def _print(found: Quietest, work: str, name: str, use: str) -> None:
 
     out = console()
     out.print(f"{work} on {name}\n")
-    out.print(f"{headline(found)}\n")
+    out.print(f"{headline(found.own, found.best)}\n")
     shown = table(out, "", ">speed", ">dBA mean", ">dBA most", ">rpm most", ">°C CPU most")
     rows: tuple[tuple[str, Quiet], ...] = (("as it is", found.own), ("quietest curve", found.best))
     for label, one in rows:

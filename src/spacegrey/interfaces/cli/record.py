@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from spacegrey.simulation.run import Run
     from spacegrey.workload.library import Workload
     from spacegrey.workload.recording.estimate import Demand
-    from spacegrey.workload.recording.rating import Rating
     from spacegrey.workload.recording.sampling import Samples
 
 EXAMPLES = """
@@ -65,8 +64,10 @@ def record(
 
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.output import say_when_compiling, writable
+    from spacegrey.simulation.recorded import rated, replayed
     from spacegrey.simulation.runfile import write_whole
     from spacegrey.units import parse_quantity
+    from spacegrey.workload.library import workload
     from spacegrey.workload.recording.estimate import demands
     from spacegrey.workload.recording.recorded_workload import workload_text
     from spacegrey.workload.recording.sampling import record_command
@@ -84,7 +85,7 @@ def record(
         raise InputError(f"{out}: --out and --host name the same file")
     wanted_s = parse_quantity(seconds, "time", "--for") if seconds is not None else None
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
-    rating = _rating(host, out.parent, today)
+    rating = rated(host, out.parent, today, lambda: typer.echo("rating this computer, once (about 10 s)...", err=True))
     say_when_compiling()
     if command:
         # What the job prints does not belong into JSON.
@@ -100,11 +101,12 @@ def record(
 
         written = json_lines(taken)
         write_whole(samples_to, lambda beside: beside.write_text(written, encoding="utf-8"))
-    replayed, made = replay(out, host, taken.cores, rating)
+    made = workload(str(out))
+    again = replayed(made, host, taken.cores, rating)
     if as_json:
-        _write_json(out, host, taken, found, replayed, made)
+        _write_json(out, host, taken, found, again, made)
     else:
-        _print(out, host, taken, found, replayed, made)
+        _print(out, host, taken, found, again, made)
 
 
 def _attached(pid: int, wanted_s: float | None) -> Samples:
@@ -120,43 +122,6 @@ def _attached(pid: int, wanted_s: float | None) -> Samples:
             update(now_s / wanted_s if wanted_s else 0.0, f"{now_s:.0f} s")
 
         return record_process(pid, wanted_s, show)
-
-
-def _rating(host: Path, folder: Path, today: str) -> Rating:
-    """Return the rating of a host's file, or rate this computer and write the file."""
-    import socket
-
-    from spacegrey.errors import InputError
-    from spacegrey.simulation.runfile import write_whole
-    from spacegrey.workload.recording.rated_machine import machine_text, read_rating
-    from spacegrey.workload.recording.rating import rate_host
-
-    if host.exists():
-        known = read_rating(host)
-        if known.host != socket.gethostname():
-            raise InputError(f"{host}: rated on {known.host!r}, and this is {socket.gethostname()!r}: name another")
-        return known
-    typer.echo("rating this computer, once (about 10 s)...", err=True)
-    rating = rate_host(folder, today)
-    write_whole(host, lambda beside: beside.write_text(machine_text(rating), encoding="utf-8"))
-    # As it stands in the file, so that the first recording and the next are alike.
-    return read_rating(host)
-
-
-def replay(out: Path, host: Path, cores: int, rating: Rating) -> tuple[Run, Workload]:
-    """Return a recording run on the host's own machine, with the cores that it had."""
-    from spacegrey.machine.assembly import machine
-    from spacegrey.simulation.run import simulate
-    from spacegrey.workload.library import workload
-
-    made = workload(str(out))
-    return simulate(made, machine(selector_of(host, cores, rating))), made
-
-
-def selector_of(host: Path, cores: int, rating: Rating) -> str:
-    """Return the selector of a rated host with so many of its cores, or with all where it has no such choice."""
-    fewer = cores < rating.cores and cores & (cores - 1) == 0
-    return f"{host}:{cores}-core" if fewer else str(host)
 
 
 def _write_json(out: Path, host: Path, taken: Samples, found: list[Demand], replayed: Run, made: Workload) -> None:

@@ -49,7 +49,10 @@ def run(
     """
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.output import writable, write_json
+    from spacegrey.simulation import runfile
 
+    if save:
+        runfile.check_name(save)
     save_to, report_to = writable(save), writable(report)
     if save_to and save_to == report_to:
         raise InputError(f"{save}: --save and --report name the same file")
@@ -59,7 +62,6 @@ def run(
 
     from spacegrey.interfaces.cli.view import print_bands, print_run
     from spacegrey.interfaces.shown import from_run
-    from spacegrey.simulation import runfile
 
     shown = from_run(finished)
     if save_to:

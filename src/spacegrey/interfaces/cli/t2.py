@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spacegrey.errors import InputError
-from spacegrey.interfaces.cli import t2_boot, t2_signer, t2_smc
+from spacegrey.interfaces.cli import t2_boot, t2_repair, t2_signer, t2_smc
 from spacegrey.interfaces.cli.help import Verb, Verbs
 from spacegrey.interfaces.cli.passwords import Secrets
+from spacegrey.interfaces.cli.t2_arguments import AsJson, Dir, Fd, Switch, Yes, passphrase, sure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from spacegrey.t2.enclave.client import EnclaveClient
     from spacegrey.virtual.instance import Instance
 
@@ -31,22 +33,9 @@ HELP = (
     "Every subcommand takes --json (keys: docs/json.md)."
 )
 
-Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")]
-Fd = Annotated[
-    int | None,
-    typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this descriptor."),
-]
 User = Annotated[str | None, typer.Option("--user", help="Whose password it is (default: the first user's).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
 
 app = typer.Typer(cls=Verbs, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
-
-
-class Switch(StrEnum):
-    """On or off."""
-
-    ON = "on"
-    OFF = "off"
 
 
 class Where(StrEnum):
@@ -76,23 +65,13 @@ def _instance(folder: Path) -> Instance:
     return open_instance(folder)
 
 
-def _passphrase(instance: Instance, secrets: Secrets) -> bytes | None:
-    """Return the passphrase of a chip that needs one and is off."""
-    from spacegrey.t2.enclave.client import is_on
-    from spacegrey.t2.enclave.uid import Protection, protection_of
-
-    if protection_of(instance.chip) is Protection.PASSPHRASE and not is_on(instance.chip):
-        return secrets.ask("passphrase", "SPACEGREY_PASSPHRASE")
-    return None
-
-
 def _started(instance: Instance, secrets: Secrets, mode: Start) -> EnclaveClient:
     """Return a line to the chip, which is switched on if it was off, and started anew if it is in another mode."""
     from spacegrey.errors import Refusal
     from spacegrey.t2.enclave.client import is_on
 
     if not is_on(instance.chip):
-        return instance.switch_on(passphrase=_passphrase(instance, secrets), mode=str(mode))
+        return instance.switch_on(passphrase=passphrase(instance, secrets), mode=str(mode))
     client = instance.connect()
     if mode is Start.DFU and client.ask("status")["connections"]:
         raise Refusal(f"{instance.folder}: the disk is in use; end 'disk serve' first, a start in DFU mode cuts it off")
@@ -207,7 +186,7 @@ def passwd(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJs
     """Set or change a password; no block of the disk changes."""
     secrets = Secrets(password_fd)
     instance = _instance(folder)
-    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+    with instance.powered(passphrase=passphrase(instance, secrets)) as client:
         old = _password(secrets) if client.ask("status")["users"] else None
         new = secrets.ask("new password", "SPACEGREY_NEW_PASSWORD", twice=True)
         client.ask("password", old=old, new=new, user=user)
@@ -235,7 +214,7 @@ def user(
     instance = _instance(folder)
     if admin and change is UserChange.REMOVE:
         raise InputError("--admin belongs to add")
-    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+    with instance.powered(passphrase=passphrase(instance, secrets)) as client:
         administrators = client.ask("status")["administrators"]
         if not administrators:
             raise Refusal(f"no password is set: 'spacegrey t2 passwd {folder} --user NAME' makes the first user")
@@ -253,7 +232,7 @@ def recovery_key(folder: Dir, user: User = None, password_fd: Fd = None, as_json
     """Make a new recovery key, which is shown once."""
     secrets = Secrets(password_fd)
     instance = _instance(folder)
-    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+    with instance.powered(passphrase=passphrase(instance, secrets)) as client:
         _show_key(client.ask("recovery-key", password=_password(secrets), user=user), as_json)
 
 
@@ -281,14 +260,14 @@ def filevault(
     """
     secrets = Secrets(password_fd)
     instance = _instance(folder)
-    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+    with instance.powered(passphrase=passphrase(instance, secrets)) as client:
         said = client.ask("filevault", on=switch is Switch.ON, password=_password(secrets), user=user)
         _show_key(said, as_json)
 
 
 def erase(
     folder: Dir,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     volume: Annotated[str | None, typer.Option("--volume", help="Only this volume's key.")] = None,
     password_fd: Fd = None,
     as_json: AsJson = False,
@@ -299,51 +278,13 @@ def erase(
     """
     secrets = Secrets(password_fd)
     instance = _instance(folder)
-    _sure(f"Everything on the disk of {folder} will be lost. Go on?", yes)
-    with instance.powered(passphrase=_passphrase(instance, secrets)) as client:
+    sure(folder, yes)
+    with instance.powered(passphrase=passphrase(instance, secrets)) as client:
         if volume:
             client.ask("delete-volume", volume=volume)
         else:
             client.ask("obliterate")
         _say(client, f"{folder}: erased; 'spacegrey t2 restore {folder}' makes an empty disk", as_json)
-
-
-def _sure(question: str, yes: bool) -> None:
-    import sys
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError("this erases everything; without a terminal say --yes")
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(1)
-
-
-def restore(
-    folder: Dir,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    network: t2_boot.Network = None,
-    firmware: t2_boot.Firmware = "bridge-1",
-    password_fd: Fd = None,
-    as_json: AsJson = False,
-) -> None:
-    """Erase everything and set the machine up anew.
-
-    It is what new modules need, and keys that are lost. A machine with firmware needs a signing server for it.
-    """
-    from spacegrey.interfaces.cli.output import console, write_json
-    from spacegrey.virtual.instance import restore as anew
-
-    secrets = Secrets(password_fd)
-    instance = _instance(folder)
-    _sure(f"Everything on the disk of {folder} will be lost. Go on?", yes)
-    if t2_boot.restore_firmware(folder, network, firmware, secrets, as_json):
-        return
-    anew(instance, _passphrase(instance, secrets) or b"")
-    if as_json:
-        write_json({"on": False, "restored": True})
-    else:
-        console().print(f"{folder}: restored; the disk is empty, FileVault is off and no password is set")
 
 
 def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:
@@ -355,7 +296,7 @@ def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:
 
     secrets = Secrets(password_fd)
     instance = _instance(folder)
-    instance.switch_on(passphrase=_passphrase(instance, secrets), adopt=True).switch_off()
+    instance.switch_on(passphrase=passphrase(instance, secrets), adopt=True).switch_off()
     if as_json:
         write_json({"on": False, "adopted": True})
     else:
@@ -371,7 +312,6 @@ SUBCOMMANDS = {
     "recovery-key": (recovery_key, "spacegrey t2 recovery-key my-mac"),
     "filevault": (filevault, "spacegrey t2 filevault on my-mac"),
     "erase": (erase, "spacegrey t2 erase my-mac --yes"),
-    "restore": (restore, "spacegrey t2 restore my-mac --yes"),
     "adopt": (adopt, "spacegrey t2 adopt my-mac"),
 }
 
@@ -379,5 +319,5 @@ for _name, (_function, _example) in SUBCOMMANDS.items():
     app.command(_name, cls=Verb, rich_help_panel="chip", epilog=_example)(_function)
 for _name, (_function, _example) in t2_smc.SUBCOMMANDS.items():
     app.command(_name, cls=Verb, rich_help_panel="system manager", epilog=_example)(_function)
-for _name, (_function, _example) in (t2_boot.SUBCOMMANDS | t2_signer.SUBCOMMANDS).items():
+for _name, (_function, _example) in (t2_boot.SUBCOMMANDS | t2_repair.SUBCOMMANDS | t2_signer.SUBCOMMANDS).items():
     app.command(_name, cls=Verb, rich_help_panel="start", epilog=_example)(_function)

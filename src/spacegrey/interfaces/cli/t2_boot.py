@@ -1,4 +1,4 @@
-"""Subcommands of `spacegrey t2` about what starts: boot, policy, firmware password, repairs."""
+"""Subcommands of `spacegrey t2` about what starts: boot, policy, Boot Camp, firmware password."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacegrey.errors import InputError, Refusal
+from spacegrey.errors import InputError
 from spacegrey.interfaces.cli.passwords import Secrets
+from spacegrey.interfaces.cli.t2_arguments import AsJson, Dir, Fd, Network, Switch, passphrase
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
     from spacegrey.virtual.starting import Enclave
 
 LARGEST_LOADER = 64 << 20
-
-Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The machine's folder.")]
-Fd = Annotated[
-    int | None, typer.Option("--password-fd", metavar="N", help="Read passwords, one a line, from this descriptor.")
-]
-Network = Annotated[
-    str | None, typer.Option("--network", metavar="URL", help="A signing server (default: no network).")
-]
-Firmware = Annotated[str, typer.Option("--firmware", metavar="BUILD", help="Which firmware.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
 
 
 class Level(StrEnum):
@@ -55,13 +46,6 @@ class Form(StrEnum):
     HFS = "hfs+"
 
 
-class Camp(StrEnum):
-    """What Boot Camp Assistant does."""
-
-    ON = "on"
-    OFF = "off"
-
-
 class Change(StrEnum):
     """What to do with the firmware password."""
 
@@ -76,22 +60,18 @@ class Change(StrEnum):
 
 
 @contextmanager
-def _opened(
+def opened(
     folder: Path, secrets: Secrets, url: str | None = None, *, repair: bool = False
 ) -> Generator[tuple[Machine, Enclave]]:
     """Yield a machine and its enclave, which is switched on for as long as this takes: for a repair in any state."""
-    from spacegrey.t2.enclave.client import is_on
-    from spacegrey.t2.enclave.uid import Protection, protection_of
     from spacegrey.virtual.instance import open_instance
     from spacegrey.virtual.starting import open_boot, settle
 
     instance = open_instance(folder)
-    passphrase = None
-    if protection_of(instance.chip) is Protection.PASSPHRASE and not is_on(instance.chip):
-        passphrase = secrets.ask("passphrase", "SPACEGREY_PASSPHRASE")
-    with instance.powered(passphrase=passphrase, repair=repair or None) as client:
+    phrase = passphrase(instance, secrets)
+    with instance.powered(passphrase=phrase, repair=repair or None) as client:
         try:
-            yield open_boot(instance, client, url, passphrase)
+            yield open_boot(instance, client, url, phrase)
         finally:
             settle(client)
 
@@ -113,7 +93,8 @@ def _state(state: BootState) -> dict[str, Any]:
     }
 
 
-def _show(state: BootState, as_json: bool) -> None:
+def show(state: BootState, as_json: bool) -> None:
+    """Print what the T2 remembers of policy and start."""
     from spacegrey.interfaces.cli.output import console, table, write_json
 
     facts = _state(state)
@@ -133,30 +114,6 @@ def _show(state: BootState, as_json: bool) -> None:
     if state.reason:
         shown.add_row("last failure", f"{state.reason} (byte {state.failure:#04x})")
     out.print(shown)
-
-
-def provision(
-    folder: Dir,
-    signer: Annotated[Path, typer.Option("--signer", help="The signer whose root certificate the Boot ROM gets.")],
-    firmware: Firmware = "bridge-1",
-    system: Annotated[str, typer.Option("--system", metavar="BUILD", help="Which system.")] = "macos-1",
-    password_fd: Fd = None,
-    as_json: AsJson = False,
-) -> None:
-    """Do what the factory does.
-
-    Root certificate, signed firmware, activation and a system, once for each machine.
-    """
-    from spacegrey.t2.enclave.uid import Protection, protection_of
-    from spacegrey.virtual.instance import open_instance
-    from spacegrey.virtual.starting import make
-
-    secrets, instance = Secrets(password_fd), open_instance(folder)
-    needs = protection_of(instance.chip) is Protection.PASSPHRASE
-    passphrase = secrets.ask("passphrase", "SPACEGREY_PASSPHRASE") if needs else None
-    with instance.powered(passphrase=passphrase) as client:
-        machine = make(instance, client, signer, firmware, system)
-        _show(machine.state.load(), as_json)
 
 
 def boot(
@@ -189,7 +146,7 @@ def boot(
     secrets = Secrets(password_fd)
     typed = secrets.ask("firmware password", "SPACEGREY_FIRMWARE_PASSWORD") if firmware_password else None
     volume = external_volume(disk, str(form)) if disk else None
-    with _opened(folder, secrets, network) as (machine, enclave):
+    with opened(folder, secrets, network) as (machine, enclave):
         check_idle(enclave)
         result = start(machine, Start(hold, typed, machine.windows if windows else volume))
     if as_json:
@@ -232,7 +189,7 @@ def policy(
     from spacegrey.t2.boot.utility import set_policy
 
     secrets = Secrets(password_fd)
-    with _opened(folder, secrets) as (machine, enclave):
+    with opened(folder, secrets) as (machine, enclave):
         state = machine.state.load()
         if secure_boot or external_boot:
             check_session(state.session)  # before a password is asked for in vain
@@ -244,11 +201,11 @@ def policy(
                 secure_boot=SecureBoot[secure_boot.name] if secure_boot else None,
                 external_boot=external_boot is Permission.ALLOW if external_boot else None,
             )
-        _show(state, as_json)
+        show(state, as_json)
 
 
 def boot_camp(
-    change: Annotated[Camp, typer.Argument(metavar="on|off", help="Let Windows in, or out again.")],
+    change: Annotated[Switch, typer.Argument(metavar="on|off", help="Let Windows in, or out again.")],
     folder: Dir,
     loader: Annotated[
         Path | None,
@@ -267,24 +224,24 @@ def boot_camp(
     from spacegrey.t2.boot.policy import check_macos
     from spacegrey.t2.boot.utility import set_windows
 
-    if loader and change is Camp.OFF:
+    if loader and change is Switch.OFF:
         raise InputError("--loader belongs to on")
     program = _read(loader, LARGEST_LOADER) if loader else None
     secrets = Secrets(password_fd)
-    with _opened(folder, secrets) as (machine, enclave):
+    with opened(folder, secrets) as (machine, enclave):
         check_macos(machine.state.load().session)  # before a password is asked for in vain
         password = secrets.ask("password", "SPACEGREY_PASSWORD")
-        state = set_windows(machine, enclave, password, user, allowed=change is Camp.ON)
+        state = set_windows(machine, enclave, password, user, allowed=change is Switch.ON)
         if program is not None:
             install_windows(machine, program)
-        _show(state, as_json)
+        show(state, as_json)
 
 
 def firmware_password(
     change: Annotated[
         Change,
         typer.Argument(
-            metavar="ACTION",
+            metavar="WHAT",
             help="show; set; mode-command: ask when keys are held; mode-full: ask at every start; remove; "
             "forbid-reset: for good; request-reset: show what the signer needs; reset: with its --file.",
         ),
@@ -298,7 +255,7 @@ def firmware_password(
 
     It is set in macOS or recoveryOS. It locks choices at start; it encrypts nothing.
     """
-    from spacegrey.interfaces.cli.output import console, write_json
+    from spacegrey.interfaces.cli.output import write_json
     from spacegrey.t2.boot import utility
     from spacegrey.t2.boot.firmware_password import Mode
 
@@ -309,11 +266,11 @@ def firmware_password(
     def held() -> bytes:
         return secrets.ask("firmware password", "SPACEGREY_FIRMWARE_PASSWORD")
 
-    with _opened(folder, secrets) as (machine, _):
+    with opened(folder, secrets) as (machine, _):
         state = machine.state.load()
         if change is Change.REQUEST_RESET:
             asked = utility.reset_request(machine)
-            write_json({"request": asked}) if as_json else console().print(asked)
+            write_json({"request": asked}) if as_json else typer.echo(asked)  # on one line, to be copied from there
             return
         if change is Change.SET:
             old = held() if state.firmware_password else None
@@ -327,7 +284,7 @@ def firmware_password(
             state = utility.forbid_firmware_reset(machine, held())
         elif file is not None:
             state = utility.reset_firmware_password(machine, _read(file))
-        _show(state, as_json)
+        show(state, as_json)
 
 
 def _read(path: Path, most: int = 1 << 21) -> bytes:
@@ -341,56 +298,9 @@ def _read(path: Path, most: int = 1 << 21) -> bytes:
     return content
 
 
-def revive(
-    folder: Dir,
-    network: Network = None,
-    firmware: Firmware = "bridge-1",
-    password_fd: Fd = None,
-    as_json: AsJson = False,
-) -> None:
-    """Install the chip's firmware anew; the disk stays as it is.
-
-    `t2 boot DIR --hold dfu` first.
-    """
-    from spacegrey.t2.boot.repair import revive as repair
-
-    with _opened(folder, Secrets(password_fd), network) as (machine, _):
-        _show(repair(machine, firmware), as_json)
-
-
-def activate(folder: Dir, network: Network = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
-    """Ask the network for an activation.
-
-    A restored machine needs one.
-    """
-    from spacegrey.t2.boot.repair import activate as ask
-
-    with _opened(folder, Secrets(password_fd), network) as (machine, _):
-        _show(ask(machine), as_json)
-
-
-def restore_firmware(folder: Path, network: str | None, firmware: str, secrets: Secrets, as_json: bool) -> bool:
-    """Restore a machine that has firmware, and tell whether it has; the disk is erased, the policies start over."""
-    from spacegrey.t2.boot.repair import restore as repair
-    from spacegrey.virtual.instance import open_instance
-    from spacegrey.virtual.starting import boot_folder
-
-    if not boot_folder(open_instance(folder)).is_dir():
-        return False
-    if network is None:
-        raise Refusal("no network: a restore needs a signing server (--network URL); nothing is erased")
-    with _opened(folder, secrets, network, repair=True) as (machine, _):
-        state = repair(machine, firmware)
-    _show(state, as_json)
-    return True
-
-
 SUBCOMMANDS = {
-    "provision": (provision, "spacegrey t2 provision my-mac --signer my-signer"),
     "boot": (boot, "spacegrey t2 boot my-mac --hold cmd-r"),
     "policy": (policy, "spacegrey t2 policy my-mac --secure-boot medium"),
     "boot-camp": (boot_camp, "spacegrey t2 boot-camp on my-mac --loader bootmgfw.efi"),
     "firmware-password": (firmware_password, "spacegrey t2 firmware-password set my-mac"),
-    "revive": (revive, "spacegrey t2 revive my-mac --network http://127.0.0.1:8080"),
-    "activate": (activate, "spacegrey t2 activate my-mac --network http://127.0.0.1:8080"),
 }

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import threading
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from spacegrey.errors import InputError
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from spacegrey.t2.signer.server import Signer
 
 FIRST_BUILDS = ("bridge-1", "macos-1", "internet-recovery")
 """What a new signer signs: firmware, a system, and the recoveryOS of the network."""
@@ -198,39 +189,22 @@ def _serve(folder: Path, port: int, command: str | None, as_json: bool) -> None:
     from spacegrey.t2.signer.allowed import read_allowed
     from spacegrey.t2.signer.authority import open_authority
     from spacegrey.t2.signer.server import Signer
+    from spacegrey.virtual.serving import told, until_told
 
     authority = open_authority(folder)
     read_allowed(folder)
-    server = Signer(authority, folder, port, lambda line: typer.echo(line, err=True))
-    if as_json:
-        write_json({"url": server.url})
-    elif not command:
-        typer.echo(f"signing at {server.url} (Ctrl-C ends it)")
-    status = _until_told(server, command)
+    with told() as ended:
+        server = Signer(authority, folder, port, lambda line: typer.echo(line, err=True))
+        try:
+            if as_json:
+                write_json({"url": server.url})
+            elif not command:
+                typer.echo(f"signing at {server.url} (Ctrl-C ends it)")
+            status = until_told(ended, server, command, url=server.url)
+        finally:
+            server.close()
     if status:
         raise typer.Exit(status)
-
-
-def _until_told(server: Signer, command: str | None) -> int:
-    ended = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        if command is None:
-            ended.wait()
-            return 0
-        return subprocess.run(command, shell=True, check=False, env={**os.environ, "url": server.url}).returncode  # noqa: S602 - the user's own command
-    finally:
-        server.stop()
-        thread.join()
-        server.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 SUBCOMMANDS = {"signer": (signer, "spacegrey t2 signer create my-signer")}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -14,8 +12,6 @@ import typer
 from spacegrey.errors import InputError, Refusal
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from spacegrey.virtual.instance import Instance
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
@@ -41,37 +37,37 @@ def live(
     from spacegrey.virtual.instance import open_instance
     from spacegrey.virtual.live import Manager, serve
     from spacegrey.virtual.management import started
+    from spacegrey.virtual.serving import beside, told
 
     instance = open_instance(folder)
     say_when_compiling()
     running = started(instance, work)
     running.step(1)  # compiled before the clock starts
     manager = Manager(instance, running, time.monotonic, speed)
-    ended = threading.Event()
     status: list[int] = []
+    with told() as ended:
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
+        def follow(words: str) -> None:
+            status.append(beside(ended, words))
+            ended.set()
 
-    def ready() -> None:
-        if command is not None:
-            threading.Thread(target=follow, args=(command,), daemon=True).start()
-        elif as_json:
-            write_json({"running": str(folder), "work": work, "speed": speed})
-        else:
-            what = work if work == "idle" else f"{work}, then idle"
-            typer.echo(f"{folder} runs: {what} (Ctrl-C ends it)")
+        follower = threading.Thread(target=follow, args=(command,))
 
-    def follow(words: str) -> None:
-        status.append(subprocess.run(words, shell=True, check=False).returncode)  # noqa: S602 - the user's own command
-        ended.set()
+        def ready() -> None:
+            if command is not None:
+                follower.start()
+            elif as_json:
+                write_json({"running": str(folder), "work": work, "speed": speed})
+            else:
+                what = work if work == "idle" else f"{work}, then idle"
+                typer.echo(f"{folder} runs: {what} (Ctrl-C ends it)")
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        serve(instance, manager, ended.is_set, ready)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        try:
+            serve(instance, manager, ended.is_set, ready)
+        finally:
+            if follower.ident is not None:
+                ended.set()
+                follower.join()
     if status and status[0]:
         raise typer.Exit(status[0])
 

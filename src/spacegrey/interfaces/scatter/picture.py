@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from spacegrey.errors import InputError
 from spacegrey.interfaces.scatter.points import axis, label
+from spacegrey.picture import panels
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from matplotlib.figure import Figure
 
     from spacegrey.interfaces.scatter.points import Points
 
@@ -28,13 +31,21 @@ def write_png(shown: Points, path: Path) -> None:
         Matplotlib is not installed.
     """
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
+        drawn: Any = draw(shown)
+    except InputError:
         raise InputError("a PNG needs matplotlib: pip install spacegrey[plot]; or write a page: --out F.html") from None
-    figure: Any = Figure(figsize=(8.0, 5.6), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: Any = figure.add_subplot()
+    drawn.savefig(path, format="png")
+
+
+def draw(shown: Points) -> Figure:
+    """Return points as a picture.
+
+    Raises
+    ------
+    InputError
+        Matplotlib is not installed.
+    """
+    figure, (axes,) = panels(1, height=5.6)
     x, y, colour = shown.names
     drawn: dict[str, Any] = {"s": 14 if len(shown.x) < 5000 else 4, "linewidths": 0, "alpha": 0.8}  # noqa: PLR2004
     if shown.colour is None:
@@ -48,7 +59,7 @@ def write_png(shown: Points, path: Path) -> None:
         axes.legend(title=label(str(colour)), loc="best", markerscale=2.0)
     else:
         mapped = axes.scatter(shown.x, shown.y, c=shown.colour, cmap="viridis", plotnonfinite=True, **drawn)
-        figure.colorbar(mapped, ax=axes, label=label(str(colour)))
+        cast("Any", figure).colorbar(mapped, ax=axes, label=label(str(colour)))
     if shown.front.any():
         order = np.lexsort((shown.y[shown.front], shown.x[shown.front]))
         across, up = shown.x[shown.front][order], shown.y[shown.front][order]
@@ -69,7 +80,7 @@ def write_png(shown: Points, path: Path) -> None:
     axes.set_title(heading(shown), loc="left", fontsize=11)
     axes.grid(visible=True, color="#e9ecef", linewidth=0.8)
     axes.set_axisbelow(True)
-    figure.savefig(path, format="png")
+    return figure
 
 
 def heading(shown: Points) -> str:

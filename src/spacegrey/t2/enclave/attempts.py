@@ -23,6 +23,11 @@ class Place(StrEnum):
     MECHANISM = "mechanism"
     """One of FileVault's recovery mechanisms: the recovery key."""
 
+    @property
+    def secret(self) -> str:
+        """What is given there."""
+        return "recovery key" if self is Place.MECHANISM else "password"
+
 
 class Attempts(Spec):
     """One table of attempts and delays."""

@@ -19,8 +19,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from spacegrey.foreign import load_word, store_word
 from spacegrey.t2.enclave import wire
 from spacegrey.t2.enclave.messages import QUIET
 from spacegrey.t2.storage.engine import PAGE, TAG_BYTES, place_of
@@ -28,6 +27,7 @@ from spacegrey.t2.storage.engine import PAGE, TAG_BYTES, place_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
@@ -40,7 +40,6 @@ TOGETHER_S = 0.01
 """How long a thread and its engine stay on one processor before the system may choose another for them. [s]"""
 
 _BOUNCE = 1 << 18  # for pages that lie elsewhere: what stays in a core's cache
-_WORDS = wire.MESSAGE_BYTES // 8
 
 
 def _processor() -> Callable[[], int] | None:
@@ -66,7 +65,7 @@ class Channel:
 
     def __init__(self, key: XtsKey, ended: Callable[[Channel], None]) -> None:
         self._key, self._ended = key, ended
-        self._words = np.zeros(1 + _WORDS, np.int64)
+        self._words = bytearray(8 + wire.MESSAGE_BYTES)
         self._closed, _ = place_of(self._words)
         self._memory = shared_memory()
         self._room = memoryview(mmap.mmap(self._memory, MEMORY_BYTES))
@@ -85,7 +84,7 @@ class Channel:
 
     def revoke(self) -> None:
         """Return when no page is in the engine, and let none in any more."""
-        wire.set_word(self._closed, 1)
+        store_word(self._closed, 1)
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
@@ -97,15 +96,16 @@ class Channel:
         try:
             engine = self._key.contexts()
             while True:
-                why = wire.attend(file, message, memory, MEMORY_BYTES, closed, *engine, processor)
+                most = 1 if wire.attend.early else wire.ALL  # one after the other until the loop is compiled
+                why = wire.attend(file, message, memory, MEMORY_BYTES, closed, *engine, processor, most)
                 if why == wire.OTHER:
-                    self._words[1] = self._tag()
-                    self._socket.sendall(self._words[1:2].tobytes(), QUIET)
+                    store_word(message, self._tag(message))
+                    self._socket.sendall(self._words[8:16], QUIET)
                 elif why == wire.MOVE:
-                    processor = int(self._words[1 + wire.PROCESSOR // 8])
+                    processor = load_word(message + wire.PROCESSOR)
                     with suppress(OSError, ValueError, OverflowError, AttributeError):  # the storage may say anything
                         os.sched_setaffinity(0, {processor})
-                else:
+                elif why == wire.GONE:
                     return
         except (OSError, ValueError):
             pass  # the storage has gone, or the volume was locked
@@ -113,9 +113,9 @@ class Channel:
             self._socket.close()
             self._ended(self)
 
-    def _tag(self) -> int:
+    def _tag(self, message: int) -> int:
         """Make the tag of one page, which goes where numbers of pages would stand."""
-        _, number, place, *_ = self._words[1:].tolist()
+        number, place = load_word(message + wire.NUMBER), load_word(message + wire.PLACE)
         if not wire.allowed(MEMORY_BYTES, number, place, 1):
             return errno.EINVAL
         self._room[wire.NUMBERS : wire.NUMBERS + TAG_BYTES] = self._key.tag(number, self._room[place : place + PAGE])
@@ -145,7 +145,7 @@ class End:
         os.close(memory)
         self.socket, self._file = made, made.fileno()
         self._at, _ = place_of(self.room)
-        self._message = np.zeros(_WORDS, np.int64)
+        self._message = bytearray(wire.MESSAGE_BYTES)
         self._message_at, _ = place_of(self._message)
         self._taken = wire.ROOM + _BOUNCE
         self.processor: Callable[[], int] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -15,7 +16,9 @@ from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.enclave.messages import QUIET, SOCKET, Broken, Message, packed, read, run_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import Self
 
     from spacegrey.t2.enclave.channel import End, EngineHandle
 
@@ -147,7 +150,70 @@ def is_on(chip: Path) -> bool:
     return True
 
 
-def switch_on(chip: Path, disk: Path, name: str, **how: object) -> EnclaveClient:
+class Starting:
+    """An enclave's process that was started, and is to be told how the chip starts: it loads meanwhile.
+
+    Parameters
+    ----------
+    chip, disk : Path
+        Folders of the enclave and of the disk.
+
+    Raises
+    ------
+    Refusal
+        The process cannot be started.
+    """
+
+    def __init__(self, chip: Path, disk: Path) -> None:
+        self._chip = chip
+        words = [sys.executable, "-I", "-m", "spacegrey.t2.enclave.process", str(chip), str(disk)]
+        try:
+            self._process, self._line, self._told = _spawned(words)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise Refusal(f"the enclave's process cannot be started: {reason}") from None
+
+    def tell(self, name: str, **how: object) -> None:
+        """Say which chip it is, and how it starts: what `process.power` takes."""
+        with self._line as line, suppress(OSError):
+            line.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
+
+    def client(self) -> EnclaveClient:
+        """Return a line to the enclave once it is on.
+
+        Raises
+        ------
+        InputError, Refusal
+            It does not start; the line says why.
+        """
+        with os.fdopen(self._told) as told:
+            line = told.readline()
+        if not line:
+            number = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
+            ended = f"signal {-number}" if number < 0 else f"status {number}"
+            raise Refusal(f"the enclave's process ended at its start ({ended}): is there memory enough?")
+        answer = json.loads(line)
+        if not answer["ok"]:
+            os.waitpid(self._process, 0)
+        _checked(answer)
+        _children[self._chip] = self._process
+        return EnclaveClient(self._chip)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End a process that was told nothing."""
+        if self._line.fileno() >= 0:
+            self._line.close()
+            os.close(self._told)
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+
+
+def switch_on(
+    chip: Path, disk: Path, name: str, meanwhile: Callable[[], object] | None = None, **how: object
+) -> EnclaveClient:
     """Start the enclave's process, and return a line to it.
 
     Parameters
@@ -156,6 +222,8 @@ def switch_on(chip: Path, disk: Path, name: str, **how: object) -> EnclaveClient
         Folders of the enclave and of the disk.
     name : str
         The chip's.
+    meanwhile : callable, optional
+        Is called while the process starts.
     how : object
         What `process.power` takes.
 
@@ -164,31 +232,19 @@ def switch_on(chip: Path, disk: Path, name: str, **how: object) -> EnclaveClient
     InputError, Refusal
         It does not start; the line says why.
     """
-    words = [sys.executable, "-I", "-m", "spacegrey.t2.enclave.process", str(chip), str(disk)]
-    try:
-        started, ours, said = _spawned(words)
-    except OSError as error:
-        raise Refusal(f"the enclave's process cannot be started: {(error.strerror or str(error)).lower()}") from None
-    with ours, suppress(OSError):
-        ours.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
-    with os.fdopen(said) as told:
-        line = told.readline()
-    if not line:
-        number = os.waitstatus_to_exitcode(os.waitpid(started, 0)[1])
-        ended = f"signal {-number}" if number < 0 else f"status {number}"
-        raise Refusal(f"the enclave's process ended at its start ({ended}): is there memory enough?")
-    answer = json.loads(line)
-    if not answer["ok"]:
-        os.waitpid(started, 0)
-    _checked(answer)
-    _children[chip] = started
-    return EnclaveClient(chip)
+    starting = Starting(chip, disk)
+    starting.tell(name, **how)
+    if meanwhile:
+        meanwhile()
+    return starting.client()
 
 
 def _spawned(words: list[str]) -> tuple[int, socket.socket, int]:
     """Start a process; return its number, a line to its standard input, and a file with its standard output."""
     ours, theirs = socket.socketpair()
     said, tells = os.pipe()
+    # Secrets come by messages: it needs no password or key of the user's environment.
+    own = {name: value for name, value in os.environ.items() if not name.endswith(("PASSWORD", "PASSPHRASE", "_KEY"))}
     files = [
         (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
         (os.POSIX_SPAWN_DUP2, tells, 1),
@@ -196,7 +252,7 @@ def _spawned(words: list[str]) -> tuple[int, socket.socket, int]:
     ]
     try:
         # No Popen: the process outlives this one.
-        return os.posix_spawn(sys.executable, words, os.environ, file_actions=files, setsid=True), ours, said
+        return os.posix_spawn(sys.executable, words, own, file_actions=files, setsid=True), ours, said
     except OSError:
         ours.close()
         os.close(said)

@@ -93,27 +93,27 @@ class Counting:
             try:
                 found = opened(key)
             except WrongKey:
-                raise self._wrong(before, hashlib.sha256(key).digest(), delay) from None
+                raise self._wrong(place.secret, before, hashlib.sha256(key).digest(), delay) from None
         self._keep(failed=0, delay=False)
         self.forget()
         return found
 
-    def _wrong(self, before: Tries, digest: bytes, delay: float) -> Refusal:
-        """Return what to say of a wrong password, and do what it costs."""
+    def _wrong(self, secret: str, before: Tries, digest: bytes, delay: float) -> Refusal:
+        """Return what to say of a wrong password or recovery key, and do what it costs."""
         same, self._last_wrong = hmac.compare_digest(digest, self._last_wrong), digest
         if same and not self.table.same_wrong_password_counts:
             self._keep(failed=before.failed, delay=False)
             self.tries = before
-            return Refusal("wrong password, the same as before: not counted")
+            return Refusal(f"wrong {secret}, the same as before: not counted")
         failed = self.tries.failed
         self.tries = replace(self.tries, waiting_until=self._clock() + delay)
         if failed >= self.table.last(self.ways):
             self.tries = replace(self.tries, exhausted=True)
             self._keep(exhausted=True, media={})
-            return Refusal("wrong password; that was the last attempt: the media keys are destroyed")
+            return Refusal(f"wrong {secret}; that was the last attempt: the media keys are destroyed")
         then = f"; the next attempt in {span(delay)}" if delay else ""
         left = self.table.last(self.ways) - failed
-        return Refusal(f"wrong password: {failed} failed in a row, {left} left{then}")
+        return Refusal(f"wrong {secret}: {failed} failed in a row, {left} left{then}")
 
     def forget(self) -> None:
         """Begin to count anew."""

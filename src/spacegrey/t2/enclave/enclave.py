@@ -19,6 +19,7 @@ from spacegrey.t2.enclave.kept import Kept
 from spacegrey.t2.enclave.keybag import Keybag
 from spacegrey.t2.enclave.keys import Mode, WrongKey, unwrap, wiped, wrap
 from spacegrey.t2.enclave.locker import NONCE_BYTES
+from spacegrey.t2.enclave.login import Login
 from spacegrey.t2.enclave.volumes import Volumes
 from spacegrey.t2.enclave.wrapping import Wrapping, check_name
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from spacegrey.t2.enclave.keybag import Entry
     from spacegrey.t2.enclave.keys import Uid
     from spacegrey.t2.enclave.locker import Locker
 
@@ -67,8 +67,8 @@ class Enclave:
         self._wrapping = Wrapping(uid, mode, calibrated)
         self._clock = clock
         self.volumes = Volumes()
-        self._logged_in: str | None = None
         self.counting = Counting(locker, clock)
+        self._login = Login(self.kept, self._wrapping, self.counting)
 
     def restarted(self, mode: Mode) -> Enclave:
         """Forget every key and start anew, in another mode: a reset of the chip."""
@@ -88,7 +88,7 @@ class Enclave:
             "mode": str(self.mode),
             "filevault": self.filevault,
             "unlocked": bool(self.volumes.names()),
-            "logged_in": self._logged_in,
+            "logged_in": self._login.user,
             "users": self.kept.keybag.users(),
             "administrators": self.kept.keybag.administrators(),
             "recovery_key": self.counting.ways > 0,
@@ -100,48 +100,6 @@ class Enclave:
     def tick(self) -> None:
         """Note durably that a delay has been waited out; called now and then."""
         self.counting.tick()
-
-    # passwords
-
-    def _entry_of(self, user: str | None, *, admin: bool = False) -> Entry:
-        users, administrators = self.kept.keybag.users(), self.kept.keybag.administrators()
-        if not users:
-            raise Refusal("no password is set: set one with 'spacegrey t2 passwd DIR'")
-        name = user or (administrators if admin else users)[0]
-        entry = self.kept.keybag.find("password", name)
-        if entry is None:
-            raise Refusal(f"no user {name!r}; users: {', '.join(users)}; no attempt is lost")
-        if admin and not entry.admin:
-            raise Refusal(f"{name!r} is no administrator; those are: {', '.join(administrators)}; no attempt is lost")
-        return entry
-
-    def _try(self, secret: bytes | bytearray, entry: Entry, place: Place) -> bytearray:
-        """Return the class key, for an attempt that counts unless somebody is logged in."""
-        if self._logged_in is None:
-            try:
-                return self.counting.attempt(
-                    place,
-                    lambda: self._wrapping.kek(secret, entry),
-                    lambda kek: self._wrapping.opened(entry, kek, self.kept.nonce),
-                )
-            except Refusal as error:
-                if self.mode is Mode.DFU:
-                    raise Refusal(f"{error}; the chip is in DFU mode, where no password opens the disk") from None
-                raise
-        kek = self._wrapping.kek(secret, entry)
-        with wiped(kek):  # limits are off, so that nobody can burn the data of a running machine
-            try:
-                return self._wrapping.opened(entry, kek, self.kept.nonce)
-            except WrongKey:
-                raise Refusal("wrong password; not counted, because a user is logged in") from None
-
-    def _class_key(
-        self, password: bytes | bytearray, user: str | None, place: Place = Place.LOGIN, *, admin: bool = False
-    ) -> bytearray:
-        entry = self._entry_of(user, admin=admin)
-        class_key = self._try(password, entry, place)
-        self._logged_in = self._logged_in or entry.user
-        return class_key
 
     # what the messages ask for
 
@@ -155,7 +113,7 @@ class Enclave:
         """
         if not self.kept.keybag.volumes:
             raise Refusal("there is no volume: it was erased; 'spacegrey t2 restore DIR' makes an empty one")
-        class_key = self._without_password() if password is None else self._class_key(password, user, place)
+        class_key = self._without_password() if password is None else self._login.class_key(password, user, place)
         with wiped(class_key):
             self._open_volumes(class_key)
 
@@ -172,7 +130,7 @@ class Enclave:
             raise Refusal("there is no recovery key")
         secret = keys.recovery_bytes(text)
         with wiped(secret):
-            class_key = self._try(secret, entry, Place.MECHANISM)
+            class_key = self._login.attempt(secret, entry, Place.MECHANISM)
             known = bytes.fromhex(self.kept.content["recovery_sha256"])
             if not hmac.compare_digest(hashlib.sha256(secret).digest(), known):
                 raise Refusal("this recovery key is not the latest")
@@ -194,15 +152,15 @@ class Enclave:
         Refusal
             It is wrong, no attempt may be made now, or an administrator is asked for and this is none.
         """
-        entry = self._entry_of(user, admin=admin)
-        class_key = self._try(password, entry, place)
+        entry = self._login.entry_of(user, admin=admin)
+        class_key = self._login.attempt(password, entry, place)
         keys.wipe(class_key)
         return entry.user
 
     def lock(self) -> None:
         """Forget the volume keys and who is logged in; every handle is worthless from here on."""
         self.volumes.lock()
-        self._logged_in = None
+        self._login.forget()
 
     def set_password(self, old: bytes | bytearray | None, new: bytes | bytearray, user: str | None = None) -> None:
         """Set a user's password; keys are wrapped anew, and no block of the disk changes.
@@ -227,9 +185,9 @@ class Enclave:
         if self.kept.keybag.users():
             if old is None:
                 raise Refusal("there is a password: give it too")
-            entry = self._entry_of(user)
+            entry = self._login.entry_of(user)
             name, admin = entry.user, entry.admin
-            class_key = self._class_key(old, name)
+            class_key = self._login.class_key(old, name)
         else:
             name, admin = check_name(user or ADMIN), True
             class_key = self._without_password()
@@ -262,7 +220,7 @@ class Enclave:
         keys.check_password(new)
         if check_name(name) in self.kept.keybag.users():
             raise InputError(f"there is a user {name!r} already")
-        class_key = self._class_key(password, by, admin=True)
+        class_key = self._login.class_key(password, by, admin=True)
         with wiped(class_key):
             self.kept.replace(self._wrapping.password(new, class_key, name, admin=admin))
 
@@ -274,16 +232,15 @@ class Enclave:
         Refusal
             There is no such user, it is the last administrator, or the administrator's password is wrong.
         """
-        self._entry_of(by, admin=True)
-        entry = self._entry_of(name)
+        self._login.entry_of(by, admin=True)
+        entry = self._login.entry_of(name)
         if self.kept.keybag.administrators() == [entry.user]:
             raise Refusal(f"{entry.user!r} is the last administrator and stays; no attempt is lost")
-        keys.wipe(self._class_key(password, by, admin=True))
+        keys.wipe(self._login.class_key(password, by, admin=True))
         self.kept.change(lambda bag, _nonce: bag.model_copy(
             update={"entries": [one for one in bag.entries if (one.kind, one.user) != ("password", entry.user)]}
         ))  # fmt: skip
-        if self._logged_in == entry.user:
-            self._logged_in = None
+        self._login.forget(entry.user)
 
     def set_filevault(self, *, on: bool, password: bytes | bytearray, user: str | None = None) -> str | None:
         """Turn FileVault on or off; nothing is encrypted anew, and the blob of before is dead.
@@ -295,7 +252,7 @@ class Enclave:
         """
         if on == self.filevault:
             raise Refusal(f"FileVault is {'on' if on else 'off'} already")
-        class_key = self._class_key(password, user, admin=True)
+        class_key = self._login.class_key(password, user, admin=True)
         with wiped(class_key):
             if on:
                 text = keys.new_recovery_key()
@@ -309,7 +266,7 @@ class Enclave:
         """Return a new recovery key; the one of before is dead, and only the SHA-256 of this one is kept."""
         if not self.filevault:
             raise Refusal("FileVault is off: there is nothing to recover")
-        class_key = self._class_key(password, user, admin=True)
+        class_key = self._login.class_key(password, user, admin=True)
         text = keys.new_recovery_key()
         with wiped(class_key):
             self.kept.replace(self._wrapping.recovery(text, class_key), recovery_sha256=_sha256(text))
@@ -324,7 +281,7 @@ class Enclave:
         if not self.kept.keybag.entries:
             class_key = keys.new_key()
         else:
-            class_key = self._without_password() if password is None else self._class_key(password, None)
+            class_key = self._without_password() if password is None else self._login.class_key(password, None)
         volume_key, media_key = keys.new_volume_key(), keys.new_key()
 
         def change(bag: Keybag, nonce: bytes) -> Keybag:

@@ -135,7 +135,8 @@ class Locker:
             self._commit(content)
         except OSError as error:
             self._failed = True
-            raise Refusal(f"the enclave's memory cannot be written: {error.strerror or error}") from None
+            where = f"{error.filename}: " if error.filename else ""  # else it is the locker's own file
+            raise Refusal(f"the enclave's memory cannot be written: {where}{error.strerror or error}") from None
 
     def _commit(self, content: Content) -> None:
         sequence = self.sequence + 1

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from spacegrey.errors import InputError, Refusal
+from spacegrey.jit import settle
 from spacegrey.t2.enclave.anchor import Anchor, state_folder
 from spacegrey.t2.enclave.attempts import Place
 from spacegrey.t2.enclave.enclave import Enclave
@@ -45,21 +46,9 @@ IDLE_S = 30.0
 _MOST_CLIENTS = 64
 
 
-def _get_ready() -> None:
-    """Load the engine while nobody waits for it: a password is asked for first."""
-    with suppress(InputError, OSError):  # who asks for a channel is told
-        from spacegrey.t2.enclave import wire
-
-        wire.load()
-
-
-_loading = threading.Thread(target=_get_ready, daemon=True, name="get ready")
-
-
 def _calibrated() -> int:
     """Return the rounds for a new password, measured when nothing else here works: else they would be too few."""
-    if _loading.is_alive():
-        _loading.join()
+    settle()
     return calibrate()
 
 
@@ -342,6 +331,14 @@ def _run(chip: Path, service: Service) -> None:
             line.close()
 
 
+def _told() -> Message:
+    """Return how to start; raise `InputError` where who started the process has given it up."""
+    line = sys.stdin.readline()
+    if not line:
+        raise InputError("the enclave's process was not told how to start")
+    return json.loads(line)
+
+
 def main(arguments: list[str]) -> int:
     """Start, say so, and serve until switched off."""
     chip, disk = (Path(argument).absolute() for argument in arguments)
@@ -350,7 +347,7 @@ def main(arguments: list[str]) -> int:
     try:
         locked = harden()
         tests = power_on()
-        how = json.loads(sys.stdin.readline())
+        how = _told()
         enclave = power(chip, disk, how)
         listener = _listen(chip)
         facts = {"on": True, "uid": str(protection_of(chip)), "memory_locked": locked, "self_tests": tests}
@@ -376,7 +373,6 @@ def main(arguments: list[str]) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    _loading.start()
     _run(chip, service)
     service.close()
     with suppress(OSError):
@@ -385,4 +381,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(status)  # who switches it off waits: nothing is left to do, whatever is being compiled

@@ -141,7 +141,7 @@ def open_uid(folder: Path, passphrase: bytes | bytearray = b"") -> Uid:
             return Uid(bytearray.fromhex(str(content["uid"])))
         if kind is Protection.PASSPHRASE:
             if not passphrase:
-                raise Refusal("this chip is switched on with a passphrase")
+                raise Refusal("this chip is switched on with a passphrase: 'spacegrey t2 unlock DIR' asks for it")
             salt, wrapped = bytes.fromhex(str(content["salt"])), bytes.fromhex(str(content["wrapped"]))
             return Uid(unwrap(_under(passphrase, salt), wrapped))
         kept = _ring().get_password("spacegrey-t2", str(content["name"]))

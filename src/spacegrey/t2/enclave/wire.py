@@ -1,4 +1,6 @@
-"""How the storage asks the AES engine: a message on a socket, pages in memory that both see. Both ends are compiled.
+"""How the storage asks the AES engine: a message on a socket, pages in memory that both see.
+
+Both ends are compiled, but need not wait for that.
 
 The engine runs on the processor of the thread that asks it: handing over is then a change of threads, no other
 processor has to be woken, and the pages stay in one core's cache. Between two cores moving a page can cost ten times
@@ -7,13 +9,11 @@ its encryption.
 
 from __future__ import annotations
 
+import ctypes
 import errno
-from typing import Any
 
-import numpy as np
-from numba import types
-
-from spacegrey.jit import kernel, load_word, store_word
+from spacegrey.foreign import External, load_word, store_word
+from spacegrey.jit import always, early_kernel
 from spacegrey.t2.enclave.messages import QUIET
 from spacegrey.t2.storage.cipher import PAGE, crypt, decrypt_each
 
@@ -23,7 +23,6 @@ WHAT, NUMBER, PLACE, COUNT, PROCESSOR = 0, 8, 16, 24, 32
 """Where in a message: what to do, number of the first page, where the pages are, how many, from which processor."""
 
 MESSAGE_BYTES = 40
-_WORDS = MESSAGE_BYTES // 8
 
 NUMBERS, MOST_NUMBERS = 0, 512
 """In the memory: where the numbers of scattered pages stand, or a tag; and how many they may be."""
@@ -31,20 +30,22 @@ NUMBERS, MOST_NUMBERS = 0, 512
 ROOM = 4096
 """Where the pages begin."""
 
-OTHER, MOVE, GONE = range(3)
-"""Why `attend` returns: a message for Python, the asking thread is on another processor, no more messages."""
+OTHER, MOVE, GONE, MORE = range(4)
+"""Why `attend` returns: a message for Python, the asking thread is on another processor, no more messages, enough."""
+
+ALL = 1 << 62
+"""As many messages as come."""
 
 _MOST_FAILURES = 100  # calls that a signal broke off, before a socket counts as broken
 
-_word: Any = types.int64
-_int: Any = types.int32
-_recv: Any = types.ExternalFunction("recv", _word(_int, _word, _word, _int))
-_send: Any = types.ExternalFunction("send", _word(_int, _word, _word, _int))
+_word, _int = ctypes.c_int64, ctypes.c_int32
+_recv = External("recv", _word, _int, _word, _word, _int)
+_send = External("send", _word, _int, _word, _word, _int)
 
 _EINVAL, _EIO = errno.EINVAL, errno.EIO
 
 
-@kernel
+@early_kernel(always)
 def receive(file: int, place: int, length: int) -> bool:
     """Wait for a whole message on a socket, and tell whether one came."""
     for _ in range(_MOST_FAILURES):
@@ -54,7 +55,7 @@ def receive(file: int, place: int, length: int) -> bool:
     return False
 
 
-@kernel
+@early_kernel(always)
 def send(file: int, place: int, length: int) -> bool:
     """Send a whole message, and tell whether it went."""
     for _ in range(_MOST_FAILURES):
@@ -64,7 +65,7 @@ def send(file: int, place: int, length: int) -> bool:
     return False
 
 
-@kernel
+@early_kernel(always)
 def allowed(length: int, number: int, place: int, count: int) -> bool:
     """Tell whether a message stays within ``length`` bytes of memory and the numbers that pages can have."""
     if not 0 < count <= (length - ROOM) // PAGE or not 0 <= number <= (1 << 62):
@@ -72,7 +73,7 @@ def allowed(length: int, number: int, place: int, count: int) -> bool:
     return ROOM <= place <= length - count * PAGE
 
 
-@kernel
+@early_kernel(always)
 def carry_out(memory: int, length: int, message: int, decrypt: int, encrypt: int, scratch: int) -> int:
     """Do what a message says and return 0 or an error number."""
     what, number = load_word(message + WHAT), load_word(message + NUMBER)
@@ -92,7 +93,7 @@ def carry_out(memory: int, length: int, message: int, decrypt: int, encrypt: int
     return 0 if done == count else _EIO
 
 
-@kernel
+@early_kernel(always)
 def attend(
     file: int,
     message: int,
@@ -103,6 +104,7 @@ def attend(
     encrypt: int,
     scratch: int,
     processor: int,
+    most: int,
 ) -> int:
     """Do what the storage says, until there is something else to see to.
 
@@ -120,19 +122,23 @@ def attend(
         Addresses from `XtsKey.contexts`.
     processor : int
         Where this thread runs.
+    most : int
+        Messages to do, at least 1.
     """
-    while receive(file, message, MESSAGE_BYTES) and load_word(closed) == 0:
+    for _ in range(most):
+        if not receive(file, message, MESSAGE_BYTES) or load_word(closed) != 0:
+            return GONE
         if load_word(message + WHAT) == TAG:
             return OTHER
         store_word(message, carry_out(memory, length, message, decrypt, encrypt, scratch))
         if not send(file, message, 8):
-            break
+            return GONE
         if load_word(message + PROCESSOR) != processor:
             return MOVE
-    return GONE
+    return MORE
 
 
-@kernel
+@early_kernel(always)
 def ask(file: int, message: int, what: int, number: int, place: int, count: int, processor: int) -> int:
     """Send a message, written at ``message``, and return its answer: 0, an error number, or -1 if nobody answers."""
     store_word(message + WHAT, what)
@@ -143,16 +149,3 @@ def ask(file: int, message: int, what: int, number: int, place: int, count: int,
     if send(file, message, MESSAGE_BYTES) and receive(file, message, 8):
         return load_word(message)
     return -1
-
-
-def load() -> None:
-    """Load the enclave's compiled code, which takes half a second: it attends to a socket that is none."""
-    words = np.zeros(_WORDS, np.int64)
-    at: int = words.__array_interface__["data"][0]
-    attend(-1, at, at, 0, at, 0, 0, 0, -1)
-
-
-@kernel
-def set_word(place: int, value: int) -> None:
-    """Write a word that another thread looks at."""
-    store_word(place, value)

@@ -11,6 +11,7 @@ import binascii
 import contextlib
 import json
 import re
+import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
@@ -205,6 +206,12 @@ class Signer:
         """Answer until `stop` is called or the user interrupts."""
         with contextlib.suppress(KeyboardInterrupt):
             self._server.serve_forever(poll_interval=0.1)
+
+    def start(self) -> threading.Thread:
+        """Answer in a thread of its own, which is returned."""
+        thread = threading.Thread(target=self.serve)
+        thread.start()
+        return thread
 
     def stop(self) -> None:
         """End `serve` from another thread."""

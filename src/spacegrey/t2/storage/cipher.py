@@ -1,6 +1,7 @@
-"""The compiled loops around the cipher: whole pages of AES-XTS-128 through OpenSSL, outside Python's lock.
+"""The loops around the cipher: whole pages of AES-XTS-128 through OpenSSL, outside Python's lock.
 
-The cipher is that of the library which Python itself is linked with; a loop costs one call, whatever its length.
+The cipher is that of the library which Python itself is linked with; a compiled loop costs one call, whatever its
+length.
 """
 
 from __future__ import annotations
@@ -8,11 +9,9 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from llvmlite import binding  # pyright: ignore[reportMissingTypeStubs]
-from numba import types
-
 from spacegrey.errors import InputError
-from spacegrey.jit import kernel, load_word, store_word
+from spacegrey.foreign import External, load_word, store_word
+from spacegrey.jit import always, early_kernel
 
 PAGE = 4096
 """Bytes of a flash page, which is the cipher's data unit."""
@@ -22,7 +21,7 @@ def _library() -> Any:  # noqa: ANN401 - a ctypes library
     """Return OpenSSL's libcrypto: the one that Python's own `hashlib` stands on."""
     import _hashlib  # only its file is of interest: through it the linker finds libcrypto
 
-    found = ctypes.CDLL(_hashlib.__file__)
+    found = ctypes.PyDLL(_hashlib.__file__)  # a call takes a microsecond: less than letting go of Python's lock
     if not hasattr(found, "EVP_CipherUpdate"):
         raise InputError("this Python hides its OpenSSL: the encrypted disk needs one that is linked with libcrypto")
     return found
@@ -41,17 +40,12 @@ for _name, _result, _arguments in (
     _function = getattr(crypto, _name)
     _function.restype, _function.argtypes = _result, _arguments
 
-# Compiled code finds these two by name, so that it can be kept on disk.
-for _name in ("EVP_CipherInit_ex", "EVP_CipherUpdate"):
-    binding.add_symbol(_name, ctypes.cast(getattr(crypto, _name), _POINTER).value or 0)
-
-_P: Any = types.intp
-_I: Any = types.int32
-_initialise: Any = types.ExternalFunction("EVP_CipherInit_ex", _I(_P, _P, _P, _P, _P, _I))
-_update: Any = types.ExternalFunction("EVP_CipherUpdate", _I(_P, _P, _P, _P, _I))
+_P, _I = ctypes.c_int64, ctypes.c_int32
+_initialise = External("EVP_CipherInit_ex", _I, _P, _P, _P, _P, _P, _I, library=crypto)
+_update = External("EVP_CipherUpdate", _I, _P, _P, _P, _P, _I, library=crypto)
 
 
-@kernel
+@early_kernel(always)
 def crypt(context: int, source: int, target: int, count: int, page: int, scratch: int, encrypt: int) -> int:
     """Run whole pages that follow one another through a context, and return how many went well.
 
@@ -66,7 +60,7 @@ def crypt(context: int, source: int, target: int, count: int, page: int, scratch
     return done
 
 
-@kernel
+@early_kernel(always)
 def decrypt_each(context: int, target: int, count: int, numbers: int, scratch: int) -> int:
     """Decrypt pages where they lie, each with a number of its own, and return how many went well."""
     done = 0

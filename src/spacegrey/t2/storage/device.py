@@ -178,13 +178,6 @@ class Encryption:
             room = self._own.room = self._key.room(self.LARGEST)
         return room
 
-    def warm(self) -> None:
-        """Use the engine once in each way: loading it would hold up the first request."""
-        room, key = self._scratch()[:PAGE], self._key
-        key.encrypt(0, room)
-        key.decrypt(0, room)
-        key.decrypt_each(np.zeros(1, np.int64), room)
-
     def read(self, offset: int, views: Sequence[memoryview]) -> None:
         """Read ciphertext, and decrypt it where it lies."""
         for view in views:

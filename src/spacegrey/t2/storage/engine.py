@@ -9,12 +9,11 @@ import mmap
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
-import numpy as np
-
 from spacegrey.errors import InputError
 from spacegrey.t2.storage.cipher import PAGE, crypt, crypto, decrypt_each
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
@@ -23,6 +22,9 @@ KEY_BYTES = 32
 
 TAG_BYTES = 16
 """Bytes of a page's authentication tag."""
+
+
+_Bytes = ctypes.c_char * 0  # of any length: only where they are is asked
 
 
 class KeyHandle(Protocol):
@@ -61,17 +63,16 @@ class _Contexts(threading.local):
     def __init__(self) -> None:
         self.encrypt = 0
         self.decrypt = 0
-        self.scratch = np.zeros(4, np.uint64)
+        self.scratch = bytearray(32)
         self.at, _ = place_of(self.scratch)
 
 
 def place_of(memory: Buffer | NDArray[Any]) -> tuple[int, int]:
     """Return the address and the length in bytes of something that stays where it is while it is used."""
-    seen: Any = np.frombuffer(cast("Any", memory), np.uint8)
-    address, read_only = seen.__array_interface__["data"]
-    if read_only:
-        raise ValueError("the engine changes pages where they are: these can only be read")
-    return address, seen.size
+    with memoryview(cast("Any", memory)) as view:
+        if view.readonly:
+            raise ValueError("the engine changes pages where they are: these can only be read")
+        return ctypes.addressof(_Bytes.from_buffer(view)), view.nbytes
 
 
 class XtsKey:

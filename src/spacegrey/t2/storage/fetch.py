@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any
 
-from numba import types
-
-from spacegrey.jit import kernel
+from spacegrey.foreign import External
+from spacegrey.jit import always, early_kernel
 from spacegrey.t2.storage.cipher import PAGE
 from spacegrey.t2.storage.engine import place_of
 
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_word: Any = types.int64
-_int: Any = types.int32
-_pread: Any = types.ExternalFunction("pread", _word(_int, _word, _word, _word))
+_pread = External("pread", ctypes.c_int64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 
 def fetch(files: NDArray[np.int64], unit: int, start: int, offsets: NDArray[np.int64], room: memoryview) -> int:
@@ -44,7 +42,7 @@ def fetch(files: NDArray[np.int64], unit: int, start: int, offsets: NDArray[np.i
     return _fetch(files, unit, start, offsets, at)
 
 
-@kernel
+@early_kernel(always)
 def _fetch(files: Any, unit: int, start: int, offsets: Any, room: int) -> int:  # noqa: ANN401 - arrays
     for k in range(offsets.size):
         row = offsets[k] // unit

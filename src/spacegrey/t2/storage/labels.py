@@ -123,7 +123,7 @@ def read_label(module: Device, name: str) -> Label:
     except OSError:
         found = None
     if found is None:
-        raise Refusal(f"{name} is not a flash module, or its label is damaged")
+        raise Refusal(f"{name} is not a flash module, or its label is damaged: new modules need a restore")
     if type(found.get("format")) is int and found["format"] != FORMAT:
         raise Refusal(f"{name} has format {found['format']}; this version reads format {FORMAT}")
     try:

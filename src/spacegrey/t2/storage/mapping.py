@@ -1,4 +1,4 @@
-"""The map from a disk's pages to flash pages, and its compiled loops.
+"""The map from a disk's pages to flash pages, and its loops.
 
 Entries are 32-bit; 0 is a page without data, which reads as zeroes. A terabyte needs a gigabyte of map, of which only
 what was touched takes memory.
@@ -7,18 +7,22 @@ what was touched takes memory.
 from __future__ import annotations
 
 import mmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from spacegrey.errors import InputError
-from spacegrey.jit import kernel
+from spacegrey.jit import early_kernel
 from spacegrey.t2.storage.geometry import MAP_PAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spacegrey.t2.storage.geometry import Geometry
+
+Array: TypeAlias = Any  # typed by the compiler
+
+_FEW = 1 << 13  # entries that plain Python may look at, in a hundredth of a second at most
 
 _NO_RESERVE = 0x4000  # Linux's MAP_NORESERVE, which `mmap` names from Python 3.13 on
 
@@ -64,8 +68,50 @@ class Map:
         self.touched: NDArray[np.uint8] = np.zeros(geometry.map_pages, np.uint8)
 
 
-@kernel
-def runs(forward: Any, first: int, count: int, found: Any) -> int:  # noqa: ANN401 - arrays, typed by numba
+def _few_runs(_forward: Array, _first: int, count: int, _found: Array) -> bool:
+    return count <= _FEW
+
+
+def _few_holes(_forward: Array, touched: Array, first: int, count: int, _found: Array) -> bool:
+    """Tell whether a stretch has few entries to look at: where nothing was written, one for each page of the map."""
+    group, end = first // MAP_PAGE, -(-(first + count) // MAP_PAGE)
+    return count <= _FEW or end - group + int(np.count_nonzero(touched[group:end])) * MAP_PAGE <= _FEW
+
+
+def _few_changes(
+    forward: Array,
+    _owner: Array,
+    touched: Array,
+    _live: Array,
+    _pages: int,
+    first: int,
+    page: int,
+    count: int,
+    to: Array,
+) -> bool:
+    return count <= _FEW or (page == 0 and _few_holes(forward, touched, first, count, to))
+
+
+def _few_scattered(
+    _forward: Array, _owner: Array, _touched: Array, _live: Array, _pages: int, extents: Array, _emptied: Array
+) -> bool:
+    return len(extents) <= _FEW
+
+
+def _few_replayed(_forward: Array, touched: Array, extents: Array) -> bool:
+    count: NDArray[np.int64] = extents[:, 2].astype(np.int64)
+    written = int(np.count_nonzero(touched)) * MAP_PAGE
+    trimmed = np.minimum(count, count // MAP_PAGE + 1 + written)
+    trims: NDArray[np.bool_] = extents[:, 1] == 0
+    return len(extents) + int(np.where(trims, trimmed, count).sum()) <= _FEW
+
+
+def _few_counted(_forward: Array, touched: Array, _owner: Array, _live: Array, _pages: int) -> bool:
+    return int(np.count_nonzero(touched)) * MAP_PAGE <= _FEW
+
+
+@early_kernel(_few_runs)
+def runs(forward: Array, first: int, count: int, found: Array) -> int:
     """Cut a stretch of the disk into runs of adjacent flash pages or of pages without data.
 
     Returns how many were found; ``found`` holds flash page (0: no data) and length of each.
@@ -84,8 +130,8 @@ def runs(forward: Any, first: int, count: int, found: Any) -> int:  # noqa: ANN4
     return number
 
 
-@kernel
-def holes(forward: Any, touched: Any, first: int, count: int, found: Any) -> int:  # noqa: ANN401
+@early_kernel(_few_holes)
+def holes(forward: Array, touched: Array, first: int, count: int, found: Array) -> int:
     """Cut a stretch into runs with and without data: ``found`` holds length and 1 for data; returns how many."""
     number = 0
     k = 0
@@ -107,17 +153,17 @@ def holes(forward: Any, touched: Any, first: int, count: int, found: Any) -> int
     return number
 
 
-@kernel
+@early_kernel(_few_changes)
 def publish(
-    forward: Any,  # noqa: ANN401
-    owner: Any,  # noqa: ANN401
-    touched: Any,  # noqa: ANN401
-    live: Any,  # noqa: ANN401
+    forward: Array,
+    owner: Array,
+    touched: Array,
+    live: Array,
     block_pages: int,
     first: int,
     page: int,
     count: int,
-    emptied: Any,  # noqa: ANN401
+    emptied: Array,
 ) -> int:
     """Let ``count`` pages of the disk stand at flash page ``page`` and on, or nowhere if it is 0.
 
@@ -126,9 +172,11 @@ def publish(
     """
     number = 0
     replaced = 0
-    for k in range(count):
+    k = 0
+    while k < count:
         at = first + k
         if page == 0 and touched[at // MAP_PAGE] == 0:
+            k += MAP_PAGE - at % MAP_PAGE
             continue
         old = forward[at]
         if old:
@@ -144,18 +192,19 @@ def publish(
             touched[at // MAP_PAGE] = 1
         elif old:
             forward[at] = 0
+        k += 1
     return (replaced << 32) + number
 
 
-@kernel
+@early_kernel(_few_scattered)
 def publish_scattered(
-    forward: Any,  # noqa: ANN401
-    owner: Any,  # noqa: ANN401
-    touched: Any,  # noqa: ANN401
-    live: Any,  # noqa: ANN401
+    forward: Array,
+    owner: Array,
+    touched: Array,
+    live: Array,
     block_pages: int,
-    extents: Any,  # noqa: ANN401
-    emptied: Any,  # noqa: ANN401
+    extents: Array,
+    emptied: Array,
 ) -> int:
     """Do as `publish` for many single pages: the rows of ``extents`` are a page of the disk, a flash page, and 1."""
     number = 0
@@ -177,8 +226,8 @@ def publish_scattered(
     return (replaced << 32) + number
 
 
-@kernel
-def replay(forward: Any, touched: Any, extents: Any) -> int:  # noqa: ANN401
+@early_kernel(_few_replayed)
+def replay(forward: Array, touched: Array, extents: Array) -> int:
     """Apply journaled extents (first page, flash page or 0, count) in order; return how many lie outside the map."""
     outside = 0
     for k in range(extents.shape[0]):
@@ -188,23 +237,26 @@ def replay(forward: Any, touched: Any, extents: Any) -> int:  # noqa: ANN401
         if first + count > forward.size:
             outside += 1
             continue
-        for i in range(count):
+        i = 0
+        while i < count:
             at = first + i
             if page:
                 forward[at] = page + i
                 touched[at // MAP_PAGE] = 1
-            elif touched[at // MAP_PAGE]:
+            elif touched[at // MAP_PAGE] == 0:
+                i += MAP_PAGE - at % MAP_PAGE
+                continue
+            else:
                 forward[at] = 0
+            i += 1
     return outside
 
 
-@kernel
-def recount(forward: Any, touched: Any, owner: Any, live: Any, block_pages: int) -> int:  # noqa: ANN401
+@early_kernel(_few_counted)
+def recount(forward: Array, touched: Array, owner: Array, live: Array, block_pages: int) -> int:
     """Fill ``owner`` and ``live`` from the map; return how many entries are wrong: out of range, or named twice."""
     wrong = 0
-    for group in range(touched.size):
-        if touched[group] == 0:
-            continue
+    for group in np.flatnonzero(touched):
         for at in range(group * MAP_PAGE, (group + 1) * MAP_PAGE):
             page = forward[at]
             if page == 0:

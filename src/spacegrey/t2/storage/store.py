@@ -62,7 +62,6 @@ class Store:
         self._pages_read = 0
         self._sequence = before.sequence
         self._closed = False
-        data.warm()
         if not read_only:
             self._keep_health(clean=False)
 

@@ -77,18 +77,6 @@ class Translation:
         self._failed: BaseException | None = None
         self._found = _Found()
         self._one = np.empty(1, np.int64)
-        self._load_loops()
-
-    def _load_loops(self) -> None:
-        """Call each compiled loop once with nothing to do: loading it would hold up the first request."""
-        found, tables = self._found.runs, self.map
-        mapping.runs(tables.forward, 0, 0, found)
-        mapping.holes(tables.forward, tables.touched, 0, 0, found)
-        mapping.publish(
-            tables.forward, tables.owner, tables.touched, self.blocks.live, self.geometry.block_pages,
-            0, 0, 0, np.empty(0, np.int64),
-        )  # fmt: skip
-        self._publish_scattered(np.ones((0, 3), np.uint32))
 
     def load(self) -> int:
         """Read the map back and return how many records of the journal were replayed."""

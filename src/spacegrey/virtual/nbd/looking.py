@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
-from typing import Any
 
-import numpy as np
-from numba import types
-
-from spacegrey.jit import kernel
+from spacegrey.foreign import External
+from spacegrey.jit import always, early_kernel
+from spacegrey.t2.storage.engine import place_of
 
 LOOKS = 160
 """How often to look before sleeping: some 0.05 ms, about what waking a processor takes."""
@@ -17,9 +16,7 @@ LOOKS = 160
 SOON_S = 1e-4
 """A client who lets no more time pass than this is looked for the next time. [s]"""
 
-_word: Any = types.int64
-_int: Any = types.int32
-_recv: Any = types.ExternalFunction("recv", _word(_int, _word, _word, _int))
+_recv = External("recv", ctypes.c_int64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_int32)
 _NOW: int = getattr(socket, "MSG_DONTWAIT", 0)
 
 
@@ -44,11 +41,11 @@ def look(file: int, room: memoryview) -> int:
     int
         How many bytes came; 0 if there was nothing yet, or nothing will come: receiving says which.
     """
-    place = np.frombuffer(room, np.uint8)
-    return _look(file, place.__array_interface__["data"][0], len(room), LOOKS)
+    place, length = place_of(room)
+    return _look(file, place, length, LOOKS)
 
 
-@kernel
+@early_kernel(always)
 def _look(file: int, place: int, length: int, looks: int) -> int:
     for _ in range(looks):
         got = _recv(file, place, length, _NOW)

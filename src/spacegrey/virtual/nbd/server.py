@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from spacegrey.errors import InputError
 from spacegrey.virtual.nbd.connection import Connection, tuned
@@ -49,12 +50,12 @@ class Address:
         Examples
         --------
         >>> from pathlib import Path
-        >>> Address(Path("/tmp/s")).uri(), Address(port=10810).uri("disk", tls=True)
-        ('nbd+unix:///?socket=/tmp/s', 'nbds://127.0.0.1:10810/disk')
+        >>> Address(Path("/tmp/a b")).uri(), Address(port=10810).uri("disk", tls=True)
+        ('nbd+unix:///?socket=/tmp/a%20b', 'nbds://127.0.0.1:10810/disk')
         """
         scheme = "nbds" if tls else "nbd"
         if self.path:
-            return f"{scheme}+unix:///{name}?socket={self.path}"
+            return f"{scheme}+unix:///{name}?socket={quote(str(self.path))}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}/{name}"
 

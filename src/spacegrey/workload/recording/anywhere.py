@@ -54,8 +54,9 @@ class TreeAnywhere:
                 continue
         cpu_s = sum(self._cpu_s.values())
         return Seen(
-            cpu_s, cpu_s, longest_s, round((cpu_s - before) * 10.0), 0, threads, len(members), memory_b, reads, writes
-        )
+            cpu_s, cpu_s, longest_s, round((cpu_s - before) * 10.0), 0, threads, len(members), memory_b, reads, writes,
+            cpu_s,
+        )  # fmt: skip
 
     def alive(self) -> bool:
         """Tell whether the first process still runs."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from spacegrey.workload.recording.clocks import ran_and_wanted
 from spacegrey.workload.recording.phases import change_points, that_matter
 from spacegrey.workload.recording.rating import bandwidth_gb_s
 
@@ -29,6 +31,9 @@ DECADE = 0.5
 FLOORS = np.array([0.05, 0.05, 0.3, 0.05])
 """Noise of the features at least: being blocked is yes or no at each look."""
 
+CALM = (0.25, 0.5, 0.5, 0.5)
+"""Of which differences of neighbours noise is told: threads' clocks take any value, the other features a few."""
+
 MATTERS = np.array([0.3, 0.7, 0.6, 0.15])
 """Changes worth a phase: threads, decades of the drive's rate, share of waiting for it, memory traffic by a half."""
 
@@ -41,8 +46,10 @@ SCATTERED = 2.0
 LEAST_WATCHED_S = 1e-3
 """Windows on the memory that saw less processor time than this tell nothing. [s]"""
 
-KNOWN_SHARE = 0.8
-"""Threads' own clocks are believed where they saw this share of the processor time; else states are counted."""
+SERIAL = 0.02
+"""A smaller parallel share is the clocks' noise: one thread does it all."""
+
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class Stretch:
         From and to drives. [GB]
     others : float
         Mean number of cores that others kept busy.
+    stolen : float
+        The part of it that neighbours of a virtual machine took, as its host tells.
     looks : int
         Samples in it.
     gpu_busy : float
@@ -94,6 +103,7 @@ class Stretch:
     read_gb: float
     write_gb: float
     others: float
+    stolen: float
     looks: int
     gpu_busy: float
     traffic_gb: float
@@ -152,44 +162,14 @@ def stretches(samples: Samples) -> list[Stretch]:
     c = samples.columns
     taken = {name: np.diff(values) for name, values in c.items()}
     dt = np.maximum(taken["time_s"], 1e-6)
-    wanted = _wanted(samples, dt)
+    taken["cpu_s"], wanted = ran_and_wanted(samples)
     drive_rate = np.log10(1.0 + (taken["read_b"] + taken["write_b"]) / dt / 1e7)
     blocked = (c["blocked"][1:] > 0) & (c["runnable"][1:] == 0)
     streams = _streams(taken["touched_b"], taken["watched_s"])
     features = np.column_stack([np.minimum(wanted, 64.0), drive_rate, np.where(blocked, 1.0, 0.0), streams])
-    cuts = that_matter(change_points(c["time_s"][1:], features, FLOORS), features, MATTERS)
+    cuts = that_matter(change_points(c["time_s"][1:], features, FLOORS, CALM), features, MATTERS)
     cuts = _with_ends_of_writing(cuts, taken["write_b"], blocked, wanted)
     return [_stretch(samples, taken, wanted, begin, end) for begin, end in pairwise(cuts)]
-
-
-def _wanted(samples: Samples, dt: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how many threads ran or waited for a core, on average over each interval."""
-    c = samples.columns
-    counted = 0.5 * (c["runnable"][1:] + c["runnable"][:-1])
-    ran = np.diff(c["cpu_s"]) / dt
-    clocked = _where_it_was(np.diff(c["wanted_s"]), np.maximum(c["runnable"][1:], c["runnable"][:-1]), ran, dt) / dt
-    spent = c["cpu_s"][-1]
-    # Processes that live for less than a look leave no clock behind.
-    known = spent > 0.0 and c["wanted_s"][-1] >= KNOWN_SHARE * spent
-    return clocked if known else np.maximum(counted, ran)
-
-
-def _where_it_was(
-    wanted_s: NDArray[np.float64], runnable: NDArray[np.float64], ran: NDArray[np.float64], dt: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return what threads wanted, with lumps spread over the time before them.
-
-    Linux adds how long a thread waited for a core when it gets one. What an interval cannot have held, with so many
-    threads, is from the intervals before.
-    """
-    placed = wanted_s.copy()
-    most_s = np.maximum(np.maximum(runnable, ran), 1.0) * dt
-    for here in range(len(placed) - 1, 0, -1):
-        over_s = placed[here] - most_s[here]
-        if over_s > 0.0:
-            placed[here] -= over_s
-            placed[here - 1] += over_s
-    return placed
 
 
 def _streams(touched_b: NDArray[np.float64], watched_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,6 +207,18 @@ def _with_ends_of_writing(
     return [*kept, cuts[-1]]
 
 
+def _threads(runnable: NDArray[np.float64], mean: float, ran: float, cores: int) -> int:
+    """Return how many threads worked at once where several did.
+
+    As many as looks met, unless so many, working so rarely as to want ``mean`` cores, could not have run on ``ran``.
+    """
+    several = runnable[runnable > 1]
+    met = max(2, round(float(np.quantile(several, 0.9))) if len(several) else 2, round(mean), math.ceil(ran - SERIAL))
+    if ran <= 1.0 or met <= cores or cores == 1:
+        return met
+    return max(min(met, int(1.0 + (mean - 1.0) * (cores - 1) / (ran - 1.0) + ROUNDING)), cores)
+
+
 def _stretch(
     samples: Samples,
     taken: dict[str, NDArray[np.float64]],
@@ -241,25 +233,27 @@ def _stretch(
     active = np.minimum(wanted[rows], 1.0)
     active_s = float((active * dt).sum())
     mean = float((wanted[rows] * dt).sum()) / active_s if active_s > 0.0 else 1.0
-    several = runnable[runnable > 1]
-    threads = max(2, round(float(np.quantile(several, 0.9)))) if len(several) else 2
-    threads = max(threads, round(mean))
+    threads = _threads(runnable, mean, cpu_s / active_s if active_s > 0.0 else 0.0, cores)
     # All of them or one: the mean of the two is what was seen.
     together = min(max((mean - 1.0) / (threads - 1), 0.0), 1.0)
     pace = (1.0 - together) + together * min(threads, cores)
     parallel = together * min(threads, cores) / pace
+    if parallel < SERIAL:
+        threads, parallel, pace = 1, 0.0, 1.0
     busy_s = min(cpu_s / pace, seen_s) if active_s > 0.0 else 0.0
     idle = c["runnable"][begin + 1 : end + 1] == 0
     # Threads' clocks lose a little; looks that found nothing idle bound what was (the rule of three).
     met = float(idle.sum())
     most_idle_s = seen_s * min((met + 2.0 * met**0.5 + 3.0) / (end - begin), 1.0)
-    idle_s = min(max(seen_s - max(active_s, busy_s), 0.0), most_idle_s)
+    all_busy_s, stolen_s = (float(np.nan_to_num(taken[name][rows]).sum()) for name in ("core_busy_s", "stolen_s"))
+    # A stolen moment is in no thread's clock: of the job's cores it lost what its part of them was.
+    lost_s = stolen_s * min(cpu_s / max(all_busy_s - stolen_s, 1e-9), 1.0) / pace
+    idle_s = min(max(seen_s - max(active_s, busy_s) - lost_s, 0.0), most_idle_s)
     stuck = idle & (c["blocked"][begin + 1 : end + 1] > 0)
     moved = float(taken["read_b"][rows].sum() + taken["write_b"][rows].sum())
     # Looks that found it idle say for what; without one, a stretch that moved data waited for the drive.
     share = float(stuck.sum() / idle.sum()) if idle.any() else 1.0
     drive_s = idle_s * share if moved > 0.0 else 0.0
-    others = float(taken["core_busy_s"][rows].sum() - cpu_s) / max(seen_s, 1e-9)
     gpu = c["gpu_busy"][begin + 1 : end + 1]
     return Stretch(
         begin_s=float(c["time_s"][begin]),
@@ -270,11 +264,12 @@ def _stretch(
         drive_s=drive_s,
         wait_s=idle_s - drive_s,
         parallel=parallel,
-        threads=threads if parallel > 0.0 else 1,
+        threads=threads,
         memory_gib=float(c["memory_b"][begin : end + 1].max()) / 2**30,
         read_gb=float(taken["read_b"][rows].sum()) / 1e9,
         write_gb=float(taken["write_b"][rows].sum()) / 1e9,
-        others=max(others, 0.0) if np.isfinite(others) else 0.0,
+        others=max(all_busy_s - cpu_s, 0.0) / max(seen_s, 1e-9),
+        stolen=stolen_s / max(seen_s, 1e-9),
         looks=end - begin,
         gpu_busy=float(np.nanmean(gpu)) if np.isfinite(gpu).any() else float("nan"),
         traffic_gb=_traffic_gb(taken, rows, cpu_s),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 LEAST_S = 0.15
@@ -24,7 +27,10 @@ NOISE_FLOOR = 0.05
 
 
 def change_points(
-    time_s: NDArray[np.float64], features: NDArray[np.float64], floor: float | NDArray[np.float64] = NOISE_FLOOR
+    time_s: NDArray[np.float64],
+    features: NDArray[np.float64],
+    floor: float | NDArray[np.float64] = NOISE_FLOOR,
+    calm: Sequence[float] | None = None,
 ) -> list[int]:
     """Return where the means of features change.
 
@@ -36,6 +42,9 @@ def change_points(
         One row for each interval, in units in which 0.05 is small.
     floor : float or float64, shape (k,)
         The least that a feature's noise is taken to be: more than 0.05 where it only has a few values.
+    calm : sequence of float, shape (k,), optional
+        The quantile of its neighbours' differences that tells each feature's noise; a half if not stated. Less suits a
+        feature that takes any value: one with a few values has many differences of nothing.
 
     Returns
     -------
@@ -45,7 +54,8 @@ def change_points(
     Notes
     -----
     Binary segmentation with squared error: the cut that saves most, again and again, while it saves more than a
-    penalty of 8 k log n noise variances. The noise is the median of the differences of neighbours. Status: reference.
+    penalty of 8 k log n noise variances. The noise is told by a quantile of the differences of neighbours, or by their
+    median: in a short recording half of them may be changes, or parts of one. Status: reference.
 
     References
     ----------
@@ -60,8 +70,8 @@ def change_points(
     """
     count, width = features.shape
     steps = np.abs(np.diff(features, axis=0)) if count > 1 else np.zeros((1, width))
-    # The median step of normal noise is 0.954 of its standard deviation.
-    scaled = features / np.maximum(np.median(steps, axis=0) / 0.954, floor)
+    noise = [_noise(steps[:, place], share) for place, share in enumerate(calm or [0.5] * width)]
+    scaled = features / np.maximum(noise, floor)
     sums = np.vstack([np.zeros(width), np.cumsum(scaled, axis=0)])
     starts = np.concatenate([[0.0], time_s[:-1]]) if count else time_s
     least = PENALTY * width * np.log(max(count, 2))
@@ -73,6 +83,11 @@ def change_points(
             cuts.append(found[0])
             waiting += [(begin, found[0]), (found[0], end)]
     return sorted(cuts)
+
+
+def _noise(steps: NDArray[np.float64], share: float) -> float:
+    """Return the standard deviation of normal noise of which a share of the steps is as small as it is here."""
+    return float(np.quantile(steps, share)) / (2.0**0.5 * NormalDist().inv_cdf(0.5 * (1.0 + share)))
 
 
 def that_matter(cuts: list[int], features: NDArray[np.float64], matters: NDArray[np.float64]) -> list[int]:

@@ -39,6 +39,8 @@ class Seen:
         Resident. [B]
     read_b, write_b : int
         Bytes from and to drives. [B]
+    ran_s : float
+        The part of ``wanted_s`` in which they ran, by the same clock: finer than ``cpu_s``. [s]
     """
 
     cpu_s: float = 0.0
@@ -51,6 +53,7 @@ class Seen:
     memory_b: int = 0
     read_b: int = 0
     write_b: int = 0
+    ran_s: float = 0.0
 
 
 @dataclass
@@ -80,8 +83,8 @@ class Tree:
     busiest_b: int = 0
     busiest_share: float = 0.0
     _ours: dict[int, bool] = field(default_factory=dict[int, bool])
-    _wanted_ns: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
-    _gone_wanted_ns: int = 0
+    _clocks_ns: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict[tuple[int, int], tuple[int, int]])
+    _gone_ns: tuple[int, int] = (0, 0)
     _most: tuple[float, int, int] = (0.0, 0, 0)
 
     def __post_init__(self) -> None:
@@ -93,7 +96,7 @@ class Tree:
         """Look at every process of the job once."""
         cpu_s, runnable, blocked, threads, longest_ns = 0.0, 0, 0, 0, 0
         reads, writes = 0, 0
-        wanted_now: dict[tuple[int, int], int] = {}
+        clocks_ns: dict[tuple[int, int], tuple[int, int]] = {}
         gains_ns: dict[int, int] = {}
         resident_b: dict[int, int] = {}
         members = self._members()
@@ -114,32 +117,30 @@ class Tree:
                 state = fields[0] if count == 1 else (_stat(f"/proc/{pid}/task/{name}/stat") or ["Z"])[0]
                 ready += state == "R"
                 stuck += state == "D"
-                wanted = self._clock_ns(f"/proc/{pid}/task/{name}/schedstat")
                 key = (pid, int(name))
-                wanted_now[key] = wanted
-                gained_ns = wanted - self._wanted_ns.get(key, 0)
+                clocks_ns[key] = self._clock_ns(f"/proc/{pid}/task/{name}/schedstat")
+                gained_ns = sum(clocks_ns[key]) - sum(self._clocks_ns.get(key, (0, 0)))
                 longest_ns = max(longest_ns, gained_ns)
                 gain_ns += gained_ns
             gains_ns[pid] = gain_ns
             runnable += round(ready * scale)
             blocked += round(stuck * scale)
             threads += count
-        # What has ended keeps what it had wanted, so that the sum never falls.
-        for key, wanted in self._wanted_ns.items():
-            if key not in wanted_now:
-                self._gone_wanted_ns += wanted
-        self._wanted_ns = wanted_now
+        # What has ended keeps what its clocks had told, so that the sums never fall.
+        ended = [told for key, told in self._clocks_ns.items() if key not in clocks_ns]
+        self._gone_ns = _sums([self._gone_ns, *ended])
+        self._clocks_ns = clocks_ns
         self.busiest = max(gains_ns, key=gains_ns.__getitem__, default=0)
         self.busiest_b = resident_b.get(self.busiest, 0)
         everything_ns = sum(gains_ns.values())
         self.busiest_share = gains_ns[self.busiest] / everything_ns if everything_ns > 0 else 0.0
-        wanted_s = (sum(wanted_now.values()) + self._gone_wanted_ns) * 1e-9
+        ran_ns, waited_ns = _sums([self._gone_ns, *clocks_ns.values()])
         # Between the end of a child and its parent's wait a sum may dip: it is held.
         most = self._most
         self._most = (max(most[0], cpu_s), max(most[1], reads), max(most[2], writes))
         return Seen(
-            self._most[0], wanted_s, longest_ns * 1e-9, runnable, blocked, threads, len(members),
-            sum(resident_b.values()), self._most[1], self._most[2],
+            self._most[0], (ran_ns + waited_ns) * 1e-9, longest_ns * 1e-9, runnable, blocked, threads, len(members),
+            sum(resident_b.values()), self._most[1], self._most[2], ran_ns * 1e-9,
         )  # fmt: skip
 
     def _io(self, pid: int) -> tuple[int, int]:
@@ -155,15 +156,15 @@ class Tree:
                 write_b = int(value)
         return read_b, write_b
 
-    def _clock_ns(self, path: str) -> int:
-        """Return how long a thread ran or waited for a core. [ns]"""
+    def _clock_ns(self, path: str) -> tuple[int, int]:
+        """Return how long a thread ran, and how long it waited for a core. [ns]"""
         text = _read(path)
         parts = text.split()
         if len(parts) > 1:
-            return int(parts[0]) + int(parts[1])
+            return int(parts[0]), int(parts[1])
         if not os.path.exists("/proc/self/schedstat"):  # noqa: PTH110 - ten times a second
             self._miss(NO_CLOCKS)
-        return 0
+        return 0, 0
 
     def _miss(self, words: str) -> None:
         if words not in self.missing:
@@ -195,6 +196,11 @@ def adopt_orphans() -> bool:
     with suppress(OSError, AttributeError):
         return ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0) == 0
     return False
+
+
+def _sums(pairs: list[tuple[int, int]]) -> tuple[int, int]:
+    first, second = zip(*pairs, strict=True)
+    return sum(first), sum(second)
 
 
 def _pids() -> list[int]:

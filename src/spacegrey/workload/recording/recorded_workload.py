@@ -21,8 +21,14 @@ FEW_LOOKS, ENOUGH_LOOKS = 20, 50
 MUCH = 0.5
 """Cores that others kept busy, from which on what was put right is large."""
 
+STOLEN = 0.02
+"""Cores that a virtual machine lost to its neighbours, from which on that is worth a word."""
+
 MEMORY_SHARE = 0.1
 """Of a recording's time that memory has to matter before that is worth a word."""
+
+MOVED = 1.4
+"""Times what the memory was rated at that a job was seen to move, from which on the rating is of another moment."""
 
 LONGEST_COMMAND = 200
 
@@ -38,11 +44,23 @@ def confidence(samples: Samples, found: list[Demand], cores: int) -> tuple[Confi
         doubts.append(f"only {looks} looks: record a longer run of it")
     if others > MUCH:
         doubts.append(f"other programs kept {others:.1f} cores busy; their share was taken out by calculation")
-    limited_s = sum(one.stretch.busy_s for one in found if one.memory == "limits")
+    stolen = sum(one.stretch.stolen * one.stretch.seen_s for one in found) / max(samples.duration_s, 1e-9)
+    if stolen > STOLEN:
+        doubts.append(
+            f"other virtual machines took {stolen:.2f} cores from this one; memory and caches they share with it unseen"
+        )
+    limited = [one for one in found if one.memory == "limits"]
+    limited_s = sum(one.stretch.busy_s for one in limited)
     if limited_s > MEMORY_SHARE * samples.duration_s and cores > samples.cores:
         doubts.append(
             f"memory holds up {limited_s:.1f} s of it; what more cores bring was rated by copying, and reading alone "
             "may gain more"
+        )
+    moved_gb, rated_gb = sum(one.stretch.traffic_gb for one in limited), sum(one.stream_gb for one in limited)
+    if limited_s > MEMORY_SHARE * samples.duration_s and moved_gb > MOVED * rated_gb:
+        doubts.append(
+            f"it was seen to move {moved_gb:.0f} GB where the memory was rated at {rated_gb:.0f} GB: that was a slower "
+            "moment; remove the file of the rating to rate this computer again"
         )
     scattered_s = sum(one.stretch.busy_s for one in found if one.memory == "scattered")
     if scattered_s > MEMORY_SHARE * samples.duration_s:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from spacegrey.workload.recording.processes import Seen, Tree, adopt_orphans
 from spacegrey.workload.recording.sensors import Reading, Sensors, cache_mib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,6 +51,9 @@ NOT_LONG_ENOUGH = (
     "a core"
 )
 
+LONGEST_REST_S = 0.4
+"""What one slow look, when the computer was busy with itself, makes the recorder look away for at most. [s]"""
+
 SLOW_LOOKS = 10
 """Every so many looks sensors are read that answer slowly."""
 
@@ -63,8 +67,8 @@ CACHE_LINE_B = 64
 """What a miss of the last cache brings from memory. [B]"""
 
 SUMS = (
-    "cpu_s", "wanted_s", "read_b", "write_b", "core_busy_s", "package_j", "network_b", "traffic_b", "touched_b",
-    "watched_s",
+    "cpu_s", "wanted_s", "ran_s", "read_b", "write_b", "core_busy_s", "stolen_s", "package_j", "network_b",
+    "traffic_b", "touched_b", "watched_s",
 )  # fmt: skip
 """Columns that grow; what a look adds is what counts."""
 
@@ -214,6 +218,7 @@ class _Recorder:
         self._names: list[str] = ["time_s"]
         self._allowed: list[int] = []
         self._cost_s = 0.0
+        self._dearest_s = 0.0
         self._windows_cost_s = 0.0
         self._window_cost_s = 0.0
         self._footprint = Footprint()
@@ -254,7 +259,9 @@ class _Recorder:
                 self._allowed.append(len(os.sched_getaffinity(self._pid)))
         if slow and self._progress:
             self._progress(now)
-        self._cost_s += time.thread_time() - before
+        cost_s = time.thread_time() - before
+        self._dearest_s = max(self._dearest_s, cost_s)
+        self._cost_s += cost_s
 
     def _add(self, now: float, seen: Seen, told: Reading, traffic_b: float) -> None:
         columns = {"time_s": now, **vars(seen), **vars(told), "traffic_b": traffic_b}
@@ -265,14 +272,19 @@ class _Recorder:
     def follow(self, ended: Callable[[], bool]) -> None:
         """Look until the job has ended."""
         due = INTERVAL_S
-        while not ended():
-            pause = due - self.elapsed_s
-            if pause > 0.0:
-                self._sleep(pause)
-            self.look()
-            self._watch_memory()
-            mean_s = self._cost_s / len(self._rows)
-            due = self.elapsed_s + max(INTERVAL_S - (self.elapsed_s - due) % INTERVAL_S, mean_s / LOOKS_SHARE)
+        with _without_collecting():
+            while not ended():
+                pause = due - self.elapsed_s
+                if pause > 0.0:
+                    self._sleep(pause)
+                self.look()
+                self._watch_memory()
+                due = self.elapsed_s + max(INTERVAL_S - (self.elapsed_s - due) % INTERVAL_S, self._rest_s())
+
+    def _rest_s(self) -> float:
+        """Return how long to look away, so that looks take their share; one slow look alone costs less than a phase."""
+        usual_s = (self._cost_s - self._dearest_s) / len(self._rows) / LOOKS_SHARE
+        return max(usual_s, min(self._cost_s / len(self._rows) / LOOKS_SHARE, LONGEST_REST_S))
 
     def _watch_memory(self) -> None:
         """Open a window on the memory of the job's busiest process, if the recorder's share has room for one."""
@@ -328,6 +340,19 @@ class _Recorder:
             return (NOT_ALLOWED,)
         told = (BY_PAGES,) if self._footprint.windows else (NOT_LONG_ENOUGH,)
         return told if cache_mib() else (*told, f"the size of the caches: {CACHE_MIB:.0f} MiB were taken")
+
+
+@contextmanager
+def _without_collecting() -> Generator[None]:
+    """Keep the collector of Python from going through all that is loaded: once costs as much as fifty looks."""
+    ours = gc.get_freeze_count() == 0
+    if ours:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if ours:
+            gc.unfreeze()
 
 
 def _pin(cores: Sequence[int]) -> None:

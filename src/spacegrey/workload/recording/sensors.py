@@ -28,6 +28,8 @@ class Reading:
     ----------
     core_busy_s : float
         Time that all cores that may be used were busy, with whatever, since the system started. [s]
+    stolen_s : float
+        The part of it in which a virtual machine's cores were lent to its neighbours. [s]
     clock_ghz : float
         Mean of the cores. [GHz]
     package_j : float
@@ -41,6 +43,7 @@ class Reading:
     """
 
     core_busy_s: float = float("nan")
+    stolen_s: float = float("nan")
     clock_ghz: float = float("nan")
     package_j: float = float("nan")
     cpu_temp_c: float = float("nan")
@@ -89,7 +92,7 @@ class Sensors:
         for found, words in (
             (self._energy, "package power: no energy counter of the processor can be read"),
             (self._clocks, "the clock during the job: the system does not tell it, the rated one is taken"),
-            (math.isfinite(_busy_s(self.cores)), "what other programs took: the cores' clocks may not be read"),
+            (math.isfinite(_busy_s(self.cores)[0]), "what other programs took: the cores' clocks may not be read"),
             (_temperature() is not None, "temperatures: no sensor of the processor"),
             (self._card, "graphics: no NVIDIA management library or card"),
         ):
@@ -103,8 +106,10 @@ class Sensors:
         if slow:
             self._moved_b = _network_b()
         clocks = [value for path in self._clocks if (value := _number(path)) is not None]
+        busy_s, stolen_s = _busy_s(self.cores)
         return Reading(
-            core_busy_s=_busy_s(self.cores),
+            core_busy_s=busy_s,
+            stolen_s=stolen_s,
             clock_ghz=sum(clocks) / len(clocks) * 1e-6 if clocks else float("nan"),
             package_j=self._package() if self._energy else float("nan"),
             cpu_temp_c=float("nan") if temp is None else temp,
@@ -145,23 +150,24 @@ class Sensors:
         return busy, power, degrees
 
 
-def _busy_s(cores: tuple[int, ...]) -> float:
-    """Return how long cores were busy since the system started, stolen time included; NaN: not told. [s]."""
+def _busy_s(cores: tuple[int, ...]) -> tuple[float, float]:
+    """Return how long cores were busy since the system started, and the part that was stolen; NaN: not told. [s]."""
     tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
     wanted = {f"cpu{core}" for core in cores}
-    total = 0
+    total = stolen = 0
     try:
         with open(STAT, encoding="ascii") as lines:  # noqa: PTH123 - ten times a second
             for line in lines:
                 name, *ticks = line.split()
                 if name in wanted:
                     total += sum(int(ticks[place]) for place in (0, 1, 2, 5, 6, 7))
+                    stolen += int(ticks[7])
                 elif not name.startswith("cpu"):
                     break
     except OSError:
-        return float("nan")
+        return float("nan"), float("nan")
     # Some containers show the file with nothing in it.
-    return total * tick_s if total else float("nan")
+    return (total * tick_s, stolen * tick_s) if total else (float("nan"), float("nan"))
 
 
 def _network_b() -> int:

@@ -1,0 +1,167 @@
+"""A job recorded from Python: run it, look at it, and have it as a workload that runs on its host's own machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shlex
+import socket
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spacegrey.errors import InputError, unknown
+from spacegrey.simulation.runfile import write_whole
+from spacegrey.sourced import Document
+from spacegrey.units import parse_quantity
+from spacegrey.workload.library import from_document
+from spacegrey.workload.recording.estimate import demands
+from spacegrey.workload.recording.lines import json_lines
+from spacegrey.workload.recording.rated_machine import machine_text, read_rating
+from spacegrey.workload.recording.rating import rate_host
+from spacegrey.workload.recording.recorded_workload import workload_text
+from spacegrey.workload.recording.sampling import record_command, record_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spacegrey.simulation.run import Run
+    from spacegrey.workload.library import Workload
+    from spacegrey.workload.recording.rating import Rating
+
+KINDS = ("integer", "float")
+
+
+def record(
+    command: str | Sequence[str] | None = None,
+    *,
+    pid: int | None = None,
+    seconds: str | float | None = None,
+    cores: int | None = None,
+    kind: str = "integer",
+    out: str | Path | None = None,
+    host: str | Path = "this-computer.toml",
+    samples: str | Path | None = None,
+) -> Workload:
+    """Run a command, look at it ten times a second, and return it as a workload for every machine.
+
+    Parameters
+    ----------
+    command : str or sequence of str
+        What to run, in words as a shell would part them; no shell reads it. Its output goes where Python's goes.
+    pid : int, optional
+        A process that runs already, in place of a command; it goes on when the recording ends.
+    seconds : str or float, optional
+        With ``pid``: end after so long, such as ``"90s"``. [s]
+    cores : int, optional
+        Cores that the command may use.
+    kind : {'integer', 'float'}
+        Of the work: ``integer`` for builds and archives, ``float`` for renderers.
+    out : str or Path, optional
+        Keep the workload in this TOML file.
+    host : str or Path
+        This computer as a machine, in TOML; it is rated, for about ten seconds, and written where it is not there.
+    samples : str or Path, optional
+        Keep the samples, one JSON object a line; `Log.of` reads them.
+
+    Returns
+    -------
+    Workload
+        ``spec.recorded`` says on which host, how sure it is, and what could not be seen.
+
+    Raises
+    ------
+    InputError
+        The command is not there, options do not go together, a file cannot be written, or ``host`` is of another one.
+
+    Examples
+    --------
+    >>> record("make -j8", pid=1)
+    Traceback (most recent call last):
+    spacegrey.errors.InputError: record: give either a command or pid=
+    """
+    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command or ()]
+    if bool(words) == (pid is not None):
+        raise InputError("record: give either a command or pid=")
+    if seconds is not None and pid is None:
+        raise InputError("record: seconds goes with pid; a command is recorded until it ends")
+    if cores is not None and pid is not None:
+        raise InputError("record: cores goes with a command; a running process keeps its own")
+    if kind not in KINDS:
+        raise unknown("kind of work", kind, KINDS, "record")
+    kept, rated_in = None if out is None else Path(out), Path(host)
+    _check_places([rated_in, *([kept] if kept else [])], [Path(samples)] if samples else [])
+    wanted_s = parse_quantity(seconds, "time", "seconds") if isinstance(seconds, str) else seconds
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    rating = rated(rated_in, (kept or rated_in).parent, today)
+    taken = record_command(words, cores) if words else record_process(pid or 0, wanted_s)
+    name = Path(words[0]).name if words else taken.command
+    text = workload_text(taken, demands(taken, rating, kind), rating, kind, name, today)
+    if samples:
+        lines = json_lines(taken)
+        write_whole(Path(samples), lambda beside: beside.write_text(lines, encoding="utf-8"))
+    if kept:
+        write_whole(kept, lambda beside: beside.write_text(text, encoding="utf-8"))
+    data: dict[str, Any] = tomllib.loads(text)
+    return from_document(Document(kept or Path(name), text, data))
+
+
+def _check_places(tables: list[Path], others: list[Path]) -> None:
+    """Refuse what cannot be written before the job has run, and not after."""
+    for path in tables:
+        if path.suffix != ".toml":
+            raise InputError(f"{path}: record: a machine and a workload are written to files that end in .toml")
+    places = [path.resolve() for path in (*tables, *others)]
+    if len(set(places)) < len(places):
+        raise InputError("record: two of out, host and samples are the same file")
+    for path in places:
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written: no such folder: {path.parent}")
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise InputError(f"{path}: cannot be written: {'it is a folder' if path.is_dir() else 'permission denied'}")
+
+
+def rated(host: Path, folder: Path, today: str, tell: Callable[[], None] = lambda: None) -> Rating:
+    """Return the rating in a host's file, or rate this computer and write the file.
+
+    Parameters
+    ----------
+    host : Path
+        This computer as a machine.
+    folder : Path
+        On the drive that is rated.
+    today : str
+        The day that a new rating bears.
+    tell : callable, optional
+        Called before ten seconds of rating begin.
+
+    Raises
+    ------
+    InputError
+        The file is of another computer, is no rating, or cannot be written.
+    """
+    if host.exists():
+        known = read_rating(host)
+        if known.host != socket.gethostname():
+            raise InputError(f"{host}: rated on {known.host!r}, and this is {socket.gethostname()!r}: name another")
+        return known
+    tell()
+    rating = rate_host(folder, today)
+    write_whole(host, lambda beside: beside.write_text(machine_text(rating), encoding="utf-8"))
+    # As it stands in the file, so that the first recording and the next are alike.
+    return read_rating(host)
+
+
+def replayed(made: Workload, host: Path, cores: int, rating: Rating) -> Run:
+    """Return a recording run on the host's own machine, with the cores that it had."""
+    # The compiler is no company for a job that is being recorded.
+    from spacegrey.machine.assembly import machine
+    from spacegrey.simulation.run import simulate
+
+    return simulate(made, machine(selector_of(host, cores, rating)))
+
+
+def selector_of(host: Path, cores: int, rating: Rating) -> str:
+    """Return the selector of a rated host with so many of its cores, or with all where it has no such choice."""
+    fewer = cores < rating.cores and cores & (cores - 1) == 0
+    return f"{host}:{cores}-core" if fewer else str(host)

@@ -1,0 +1,43 @@
+"""What runs until it is told to end: a server of a disk, a signer, a machine, and the command beside each."""
+
+import os
+import signal
+import threading
+import time
+
+from spacegrey.t2.enclave.client import is_on
+from spacegrey.virtual.instance import open_disk
+from spacegrey.virtual.serving import beside, told
+
+
+def test_a_terminal_that_is_closed_ends_a_server_in_order(machine, serving):
+    server, _uri = serving(machine.folder)
+    assert is_on(machine.chip)
+    server.send_signal(signal.SIGHUP)
+    assert server.wait(60) == 0
+    assert not is_on(machine.chip)
+    with machine.powered() as client, open_disk(machine, client, read_only=True) as store:
+        assert store.counters().unsafe_shutdowns == 0
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with told() as ended:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not ended.wait(0.1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert ended.wait(10)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_command_beside_ends_with_what_it_is_beside():
+    start = time.monotonic()
+    with told() as ended:
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert beside(ended, "exec sleep 60") == -signal.SIGTERM
+    assert time.monotonic() - start < 30
+    with told() as ended:
+        assert beside(ended, 'exit "$answer"', answer="3") == 3
