@@ -237,7 +237,7 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
         summary=summary,
         phases=results,
         limits=limits,
-        verdict=verdict(machine, summary, limits, delivered),
+        verdict=verdict(machine, workload, summary, limits, delivered),
         status=max((machine.spec.status, machine.cooling.status, workload.spec.status), key=STATUS_ORDER.index),
         energy_balance_error=float(balance_error(m, held_before)),
         trace=trace,

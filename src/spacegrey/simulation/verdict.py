@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spacegrey.machine.assembly import Machine
     from spacegrey.simulation.run import Limit, Range
+    from spacegrey.workload.library import Workload
 
 # What would help against each limit; the names are those of kernel.observe.LIMITS.
 REMEDIES = {
@@ -27,8 +28,13 @@ REMEDIES = {
     "memory capacity: paging": "more memory would be much faster: the job does not fit",
 }
 
+ONE_THREAD = "a processor with a higher clock would be faster; more cores or cooling would not help"
+"""What would help work that runs in one thread at a time against the turbo clock."""
 
-def verdict(machine: Machine, summary: dict[str, Range], limits: tuple[Limit, ...], delivered: float) -> str:
+
+def verdict(
+    machine: Machine, workload: Workload, summary: dict[str, Range], limits: tuple[Limit, ...], delivered: float
+) -> str:
     """Return two or three sentences: what limits, what would help, how hot and how loud it got."""
     sentences: list[str] = []
     working = [limit for limit in limits if limit.name in REMEDIES]
@@ -36,7 +42,9 @@ def verdict(machine: Machine, summary: dict[str, Range], limits: tuple[Limit, ..
         sentences.append("Nothing limits this work: the machine waits for it.")
     else:
         top = working[0]
-        sentences.append(f"Limited by {_plain(top.name)} in {100 * top.share:.0f} % of the time: {REMEDIES[top.name]}.")
+        alone = top.name == "processor clock: turbo bin" and not _spreads(workload)
+        remedy = ONE_THREAD if alone else REMEDIES[top.name]
+        sentences.append(f"Limited by {_plain(top.name)} in {100 * top.share:.0f} % of the time: {remedy}.")
         rest = [f"{_plain(limit.name)} ({100 * limit.share:.1f} %)" for limit in working[1:4] if limit.share >= 0.001]  # noqa: PLR2004
         if rest:
             sentences.append(f"Then by {', '.join(rest)}.")
@@ -52,6 +60,13 @@ def verdict(machine: Machine, summary: dict[str, Range], limits: tuple[Limit, ..
     else:
         sentences.append(f"{heard}; the fans rise to {rpm.max:.0f} rpm ({noise.max:.0f} dBA).")
     return " ".join(sentences)
+
+
+def _spreads(workload: Workload) -> bool:
+    """Tell whether any phase has work for more threads than one."""
+    work = [phase.processor for phase in workload.phases]
+    amounts = [name for name in type(work[0]).model_fields if name.endswith(("_gop", "_gflop", "_gb", "chase_g"))]
+    return any(one.threads != 1 and one.parallel > 0.0 and any(getattr(one, name) for name in amounts) for one in work)
 
 
 def _plain(name: str) -> str:
