@@ -39,6 +39,9 @@ ON_GPU: dict[str, Any] = {"fastmath": False}
 PATIENCE_S = 0.02
 """Processor time that early kernels may take as plain Python before the compiler is loaded beside them. [s]"""
 
+NO_ROOM = (MemoryError, ImportError, OSError)
+"""What loading the compiler ends in where memory or files are short: plain Python goes on, and it is tried again."""
+
 _SWITCH_S = 5e-4  # how long loading the compiler may hold up a thread that has something to do
 
 _lock = threading.RLock()
@@ -61,7 +64,14 @@ def tell(known: Callable[[], None]) -> None:
 
 @cache
 def _load() -> ModuleType:
-    numba = importlib.import_module("numba")
+    before = set(sys.modules)
+    try:
+        numba = importlib.import_module("numba")
+    except BaseException:
+        for name in set(sys.modules) - before:
+            if name.startswith(("numba", "llvmlite")):
+                del sys.modules[name]  # half of it would stand in the way of the next try
+        raise
     numba.config.CACHE_DIR = str(cache_folder())
     _teach()
     return numba
@@ -135,7 +145,11 @@ class Kernel(Generic[P, R]):
         if _own.inside:  # another kernel's, which has counted its work
             return self.py_func(*arguments, **named)
         if self._few is None or not self._few(*arguments, **named):
-            return self._compiled(*arguments, **named)
+            try:
+                self.prepare(*arguments)
+            except NO_ROOM:
+                return self.py_func(*arguments, **named)
+            return self._now(*arguments, **named)
         begin, _own.inside = time.thread_time(), True
         try:
             return self.py_func(*arguments, **named)
@@ -225,6 +239,10 @@ class _Soon:
                 one, arguments = self._waiting.pop()
             try:
                 one.prepare(*arguments)
+            except NO_ROOM:
+                with self._lock:
+                    self._asked.discard(one)
+                    self._spent_s = 0.0
             except Exception:  # noqa: BLE001 - of any kind: the next call compiles, and says what is wrong
                 one.hurry()
 

@@ -265,3 +265,19 @@ with tempfile.TemporaryDirectory() as name:
 sys.exit(any(name.partition(".")[0] in {"numba", "llvmlite"} for name in sys.modules))
 """
     assert not subprocess.run([sys.executable, "-c", script], check=False).returncode
+
+
+def test_without_room_for_the_compiler_plain_python_goes_on(monkeypatch):
+    def total(count):
+        return sum(range(count))
+
+    def no_room(_self):
+        raise MemoryError
+
+    one = jit.early_kernel(lambda count: count < 10)(total)
+    with monkeypatch.context() as patch:
+        patch.setattr(jit.Kernel, "_compile", no_room)
+        assert (one(3), one(100)) == (3, 4950)
+        assert one.early
+    assert one(100) == 4950
+    assert not one.early, "there is room again"

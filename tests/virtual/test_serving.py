@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -41,3 +43,31 @@ def test_the_command_beside_ends_with_what_it_is_beside():
     assert time.monotonic() - start < 30
     with told() as ended:
         assert beside(ended, 'exit "$answer"', answer="3") == 3
+
+
+def test_a_signal_at_any_moment_of_the_waiting_ends_it():
+    """Also while the main thread is inside `wait`, holding whatever that takes."""
+    script = """
+import os, signal, sys, threading
+from spacegrey.virtual.serving import told
+
+def step(frame, event, argument):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return step
+
+for moment in range(1, 26):
+    left = moment
+    with told() as ended:
+        threading.Timer(0.1, ended.tell).start()  # for moments after its last line
+        sys.settrace(step)
+        ended.wait()
+        sys.settrace(None)
+print("ended")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=False, timeout=30, encoding="utf-8"
+    )
+    assert done.stdout == "ended\n", done.stderr

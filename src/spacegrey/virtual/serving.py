@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Generator
     from types import FrameType
 
@@ -28,16 +29,44 @@ class Serving(Protocol):
         ...
 
 
+class Ending:
+    """Whether this process was told to end. A signal's handler may say so at any moment.
+
+    A `threading.Event` will not do: where the signal comes while the main thread is inside `wait`, the handler, which
+    runs in the same thread, waits for the event's lock for ever.
+    """
+
+    def __init__(self) -> None:
+        self._said: SimpleQueue[None] = SimpleQueue()  # its `put` may interrupt its `get`
+        self._over = False
+
+    def tell(self) -> None:
+        """Say that it is to end."""
+        self._said.put(None)
+
+    def over(self) -> bool:
+        """Return whether it is to end."""
+        return self.wait(0.0)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Return whether it is to end, after so many seconds at most; without them, when it is."""
+        if not self._over:
+            with suppress(Empty):
+                self._said.get(timeout=seconds)
+                self._over = True
+        return self._over
+
+
 @contextmanager
-def told() -> Generator[threading.Event]:
+def told() -> Generator[Ending]:
     """Yield what is set when this process is told to end: by SIGTERM, Ctrl-C, or a terminal that is closed.
 
     For as long as the block takes, a client that hangs up is no reason to end.
     """
-    ended = threading.Event()
+    ended = Ending()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
+        ended.tell()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else: under nohup
@@ -51,12 +80,12 @@ def told() -> Generator[threading.Event]:
             signal.signal(number, handler)
 
 
-def beside(ended: threading.Event, command: str, **address: str) -> int:
+def beside(ended: Ending, command: str, **address: str) -> int:
     """Run a command for the shell until it ends, or until this process is told to; return its exit status.
 
     Parameters
     ----------
-    ended : threading.Event
+    ended : Ending
         From `told`.
     command : str
         The command.
@@ -71,12 +100,12 @@ def beside(ended: threading.Event, command: str, **address: str) -> int:
         return child.wait()
 
 
-def until_told(ended: threading.Event, server: Serving, command: str | None, **address: str) -> int:
+def until_told(ended: Ending, server: Serving, command: str | None, **address: str) -> int:
     """Serve until this process is told to end, or until a command ends.
 
     Parameters
     ----------
-    ended : threading.Event
+    ended : Ending
         From `told`.
     server : Serving
         Listens already.

@@ -49,7 +49,7 @@ def live(
 
         def follow(words: str) -> None:
             status.append(beside(ended, words))
-            ended.set()
+            ended.tell()
 
         follower = threading.Thread(target=follow, args=(command,))
 
@@ -63,10 +63,10 @@ def live(
                 typer.echo(f"{folder} runs: {what} (Ctrl-C ends it)")
 
         try:
-            serve(instance, manager, ended.is_set, ready)
+            serve(instance, manager, ended.over, ready)
         finally:
             if follower.ident is not None:
-                ended.set()
+                ended.tell()
                 follower.join()
     if status and status[0]:
         raise typer.Exit(status[0])
