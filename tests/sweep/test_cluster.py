@@ -157,3 +157,35 @@ def test_the_files_for_kubernetes_and_slurm_hold():
         asked = [Path(sys.executable).parent / command, verb, "--version"]
         assert subprocess.run(asked, check=False, capture_output=True).returncode == 0, asked
     compile((EXAMPLES / "slurm.py").read_text(encoding="utf-8"), "slurm.py", "exec")
+
+
+def test_a_chunk_that_was_lost_after_it_was_done_is_waited_for(monkeypatch):
+    """Its worker died between the news and the fetching: the scheduler does it again, and there is no error to tell."""
+    import distributed
+
+    class Lost:
+        key, status = "one", "lost"
+
+        def exception(self):
+            return None
+
+        def result(self):
+            return "rows"
+
+        def release(self):
+            pass
+
+    class Scheduler:
+        loop = None
+
+        def nthreads(self):
+            return {"worker": 1}
+
+        def scatter(self, made, **_how):
+            return made
+
+        def submit(self, *_words, **_how):
+            return Lost()
+
+    monkeypatch.setattr(distributed, "as_completed", lambda futures, loop: futures)
+    assert list(cluster.chunks(Scheduler(), None, [(0, 10)])) == [(0, "rows")]

@@ -102,11 +102,9 @@ def chunks(client: Any, made: Plan, bounds: list[tuple[int, int]]) -> Iterator[t
         place = places.pop(future.key)
         if left:
             waiting.add(more())
-        if future.status == "finished":
-            yield place, future.result()
-        else:
-            error = future.exception()
-            yield place, f"{type(error).__name__}: {error}".partition("\n")[0]
+        # What was done may be lost again with its worker: this waits until it has been done anew.
+        error = future.exception()
+        yield place, f"{type(error).__name__}: {error}".partition("\n")[0] if error else future.result()
         future.release()
 
 
