@@ -187,5 +187,5 @@ def test_a_chunk_that_was_lost_after_it_was_done_is_waited_for(monkeypatch):
         def submit(self, *_words, **_how):
             return Lost()
 
-    monkeypatch.setattr(distributed, "as_completed", lambda futures, loop: futures)
+    monkeypatch.setattr(distributed, "as_completed", lambda futures, **_how: futures)
     assert list(cluster.chunks(Scheduler(), None, [(0, 10)])) == [(0, "rows")]
