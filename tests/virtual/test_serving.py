@@ -13,7 +13,11 @@ from spacegrey.virtual.serving import beside, told
 
 
 def test_a_terminal_that_is_closed_ends_a_server_in_order(machine, serving):
-    server, _uri = serving(machine.folder)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a server begun under nohup would go on
+    try:
+        server, _uri = serving(machine.folder)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert is_on(machine.chip)
     server.send_signal(signal.SIGHUP)
     assert server.wait(60) == 0
