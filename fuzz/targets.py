@@ -49,7 +49,7 @@ INSTRUMENTED = (
 
 COMPILED = (
     "spacegrey.t2.storage.mapping", "spacegrey.t2.storage.engine", "spacegrey.t2.storage.verify",
-    "spacegrey.t2.storage.cipher", "spacegrey.t2.enclave.wire",
+    "spacegrey.t2.storage.cipher", "spacegrey.t2.storage.fetch", "spacegrey.t2.enclave.wire", "spacegrey.foreign",
 )  # fmt: skip
 """Modules with compiled loops: the compiler takes no code that atheris has changed."""
 
