@@ -8,7 +8,6 @@ wait for the compiler. `device_kernel` marks what one thread of a GPU does with 
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -17,9 +16,9 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+from spacegrey.compiled import cache_folder
 from spacegrey.errors import InputError
 
 if TYPE_CHECKING:
@@ -336,32 +335,6 @@ def _teach() -> None:
         return chosen
 
     _offer(choose, choose, "cuda", {**ON_GPU, "forceinline": True})
-
-
-_SHARED = ("foreign.py", "parts/*/laws.py", "simulation/kernel/*.py", "t2/storage/cipher.py")
-"""Sources of compiled code that is part of other compiled code."""
-
-
-def _fingerprint() -> str:
-    """Return a hash of every source that ends in compiled code: numba itself looks at the kernel's own file only."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256(importlib.import_module("numba").__version__.encode())
-    sources = [path for pattern in _SHARED for path in root.glob(pattern)]
-    for path in sorted([*sources, Path(__file__)]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def cache_folder() -> Path:
-    """Return the folder where compiled code is kept: one for each state of the laws' sources."""
-    base = os.environ.get("SPACEGREY_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "spacegrey" / f"compiled-{_fingerprint()}"
-
-
-def is_compiled() -> bool:
-    """Tell whether compiled code of this version lies on disk already."""
-    folder = cache_folder()
-    return folder.is_dir() and any(folder.rglob("*.nbc"))
 
 
 @law

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import spacegrey
-from spacegrey import jit
+from spacegrey import compiled, jit
 from spacegrey.simulation.batch import EIGHT, simulate_batch
 from spacegrey.simulation.kernel.advance import advance
 from spacegrey.simulation.kernel.layout import FIELD_COUNT, PHASE_FIELDS
@@ -54,18 +54,18 @@ def test_compiled_code_agrees_with_plain_python(run_of, tmp_path):
 def copied(tmp_path, monkeypatch):
     """Return a copy of the sources that the cache folder's name is made from."""
     package = tmp_path / "spacegrey"
-    for path in [ROOT / "jit.py", *(path for pattern in jit._SHARED for path in ROOT.glob(pattern))]:  # noqa: SLF001
+    for path in [path for pattern in compiled.SOURCES for path in ROOT.glob(pattern)]:
         target = package / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    monkeypatch.setattr(jit, "__file__", str(package / "jit.py"))
+    monkeypatch.setattr(compiled, "__file__", str(package / "compiled.py"))
     return package
 
 
 def test_equal_sources_share_compiled_code(copied, monkeypatch):
-    beside = jit.cache_folder()
+    beside = compiled.cache_folder()
     monkeypatch.undo()
-    assert beside == jit.cache_folder()
+    assert beside == compiled.cache_folder()
     assert copied.is_dir()
 
 
@@ -73,16 +73,16 @@ def test_equal_sources_share_compiled_code(copied, monkeypatch):
     "changed", ["parts/cooling/laws.py", "simulation/kernel/tick.py", "t2/storage/cipher.py", "jit.py"]
 )
 def test_a_changed_law_is_compiled_anew(copied, changed):
-    before = jit.cache_folder()
+    before = compiled.cache_folder()
     with (copied / changed).open("a", encoding="utf-8") as file:
         file.write("\nCHANGED = 1\n")
-    assert jit.cache_folder() != before
+    assert compiled.cache_folder() != before
 
 
 def test_the_cache_lies_where_the_user_wants_it(monkeypatch, tmp_path):
     monkeypatch.setenv("SPACEGREY_CACHE", str(tmp_path))
-    assert jit.cache_folder().parent.parent == tmp_path
-    assert not jit.is_compiled()
+    assert compiled.cache_folder().parent.parent == tmp_path
+    assert not compiled.is_compiled()
 
 
 def test_eight_lanes_are_computed_several_at_a_time():

@@ -173,7 +173,7 @@ def progress(doing: str) -> Generator[Update]:
 
 def say_when_compiling() -> None:
     """Tell on standard error that the first run on a machine compiles the physics."""
-    from spacegrey.jit import is_compiled
+    from spacegrey.compiled import is_compiled
 
     if not is_compiled():
         typer.echo("compiling the physics for this machine, once (about 10 s)...", err=True)
