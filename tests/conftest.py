@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,34 @@ def own_workload(tmp_path):
         return workload(str(path))
 
     return read
+
+
+class _Balanced(HTMLParser):
+    """Sees that what is opened is closed, and keeps tags and text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.text = [], [], ""
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        del attrs
+        self.open.append(tag)
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="session")
+def balanced():
+    """Return what reads a page of HTML and has its ``text`` and ``tags``."""
+    return _Balanced
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Choosing and owning from Python: plain values in, and the same answer as the command gives."""
 
 import json
-from html.parser import HTMLParser
 
 import polars as pl
 import pytest
@@ -16,27 +15,6 @@ def command(*arguments):
     ended = CliRunner().invoke(app, [*arguments, "--json"], prog_name="spacegrey")
     assert ended.exit_code == 0, ended.output
     return json.loads(ended.output)
-
-
-class Balanced(HTMLParser):
-    """Counts tags that are open, and keeps the text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.text = [], ""
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        del attrs
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +42,8 @@ def test_a_choice_is_the_command_s(made):
     assert made.machine.memory_gib >= 64.0
 
 
-def test_a_choice_shows_itself_and_is_a_table_and_a_picture(made):
-    text = Balanced(made._repr_html_()).text
+def test_a_choice_shows_itself_and_is_a_table_and_a_picture(made, balanced):
+    text = balanced(made._repr_html_()).text
     for words in (f"take {made.recommendation.selector}", "cinebench-r15 (weight 2)", "next step up", made.reasons[0]):
         assert words in text
     assert repr(made).startswith(f"Chosen('{made.recommendation.selector}' of ")
@@ -79,11 +57,11 @@ def test_a_choice_shows_itself_and_is_a_table_and_a_picture(made):
     assert picture._repr_png_()[0].startswith(b"\x89PNG")
 
 
-def test_where_nothing_fits_there_is_no_machine():
+def test_where_nothing_fits_there_is_no_machine(balanced):
     poor = spacegrey.choose("cinebench-r15", budget=10.0, among="imac-pro")
     assert poor.recommendation is None
     assert any("budget" in one for one in poor.reasons)
-    assert "nothing is recommended" in Balanced(poor._repr_html_()).text
+    assert "nothing is recommended" in balanced(poor._repr_html_()).text
     with pytest.raises(Refusal, match="nothing fits: none of"):
         _ = poor.machine
 
@@ -131,8 +109,8 @@ def test_owning_is_the_command_s(owned):
     assert len(owned) == 2
 
 
-def test_what_is_owned_shows_itself_and_is_a_table_and_a_picture(owned):
-    text = Balanced(owned._repr_html_()).text
+def test_what_is_owned_shows_itself_and_is_a_table_and_a_picture(owned, balanced):
+    text = balanced(owned._repr_html_()).text
     for words in (owned.verdict, "imac-pro:18-core", f"{owned[0].total.value:,.0f}", "AppleCare+", "3 years"):
         assert words in text
     assert repr(owned).startswith("Owned(3 years: imac-5k-2017 ")

@@ -1,7 +1,6 @@
 """What a notebook draws of each thing: whole HTML, inline SVG, no colour of its own for text, no markup of a user's."""
 
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -11,28 +10,6 @@ from spacegrey.errors import InputError, Refusal
 from spacegrey.notebook import Line, card, drawing, duration, listed, number, table
 
 PNG = b"\x89PNG"
-
-
-class Balanced(HTMLParser):
-    """Counts tags that are open, and keeps the text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.text, self.tags = [], "", []
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        del attrs
-        self.open.append(tag)
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +25,9 @@ def things():
 
 
 @pytest.mark.parametrize("name", ["machine", "workload", "run", "log", "sweep"])
-def test_everything_shows_itself(things, name):
+def test_everything_shows_itself(things, name, balanced):
     page = things[name]._repr_html_()
-    shown = Balanced(page)
+    shown = balanced(page)
     assert "table" in shown.tags
     assert ("svg" in shown.tags) == (name != "sweep")
     assert len(page) < 60_000
@@ -68,14 +45,14 @@ def test_a_picture_shows_itself_without_a_screen(things, name):
     assert width == pytest.approx(2 * size["width"], abs=2), "sharp on a screen with two points for each"
 
 
-def test_a_forecast_and_a_fan_curve_show_themselves():
+def test_a_forecast_and_a_fan_curve_show_themselves(balanced):
     forecast = spacegrey.forecast("all-out", on="imac-pro")
-    shown = Balanced(forecast._repr_html_())
+    shown = balanced(forecast._repr_html_())
     assert "settles after" in shown.text
     assert forecast.run.verdict in shown.text
     assert shown.tags.count("svg") == len(forecast.settled)
     found = spacegrey.quiet("cinebench-r15-loop", on="imac-pro", keep=0.97)
-    text = Balanced(found._repr_html_()).text
+    text = balanced(found._repr_html_()).text
     assert f"fan={found.best.curve}" in text
     assert f"{found.best.noise_dba:.1f}" in text
 
@@ -100,10 +77,10 @@ def test_a_sweep_draws_a_column_over_another(things):
         things["sweep"].plot("cpu_temp_c_max", "workload")
 
 
-def test_a_log_tells_what_was_wrong():
+def test_a_log_tells_what_was_wrong(balanced):
     time = np.concatenate([np.arange(50.0), np.arange(500.0, 550.0)])
     log = spacegrey.Log.of({"time_s": time, "cpu_temp_c": np.where(time == 7.0, -127.0, 40.0 + time % 9), "x": time})
-    text = Balanced(log._repr_html_()).text
+    text = balanced(log._repr_html_()).text
     assert "in 1 rows outside what cpu_temp_c can be" in text
     assert "1 gap, the longest of 7 min 31 s" in text
     assert "1 column not used" in text
@@ -112,8 +89,8 @@ def test_a_log_tells_what_was_wrong():
         log.plot("fan_rpm")
 
 
-def test_a_machine_shows_its_settings(things):
-    text = Balanced(things["machine"]._repr_html_()).text
+def test_a_machine_shows_its_settings(things, balanced):
+    text = balanced(things["machine"]._repr_html_()).text
     for fact in ("fans as fast as they go", "31 °C", "4.3 GHz on one core, 3.2 on 18"):
         assert fact in text
     figure = things["machine"].plot()

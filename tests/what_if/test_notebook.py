@@ -1,52 +1,29 @@
 """What a notebook shows of a machine, a workload and a run."""
 
-from html.parser import HTMLParser
-
 import pytest
 
 from spacegrey.errors import InputError
 
 
-class Balanced(HTMLParser):
-    """Counts tags that are open, and keeps the text."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.text = [], ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        del attrs
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
+@pytest.fixture
+def shown(balanced):
+    return lambda thing: balanced(thing._repr_html_()).text
 
 
-def shown(thing):
-    page = Balanced(thing._repr_html_())
-    assert not page.open
-    return page.text
-
-
-def test_a_machine_shows_its_parts(machine_of):
+def test_a_machine_shows_its_parts(machine_of, shown):
     text = shown(machine_of("imac-pro:18-core,vega-64+ambient=31C"))
     for fact in ("W-2191B", "18 cores", "Vega 64", "31 °C", "calibrated"):
         assert fact in text
 
 
-def test_a_workload_shows_what_it_asks_for(workload_of):
+def test_a_workload_shows_what_it_asks_for(workload_of, shown):
     text = shown(workload_of("xcode-eidolon"))
     assert "build" in text
     assert "integer_gop" in text
     assert "assumed" not in text
 
 
-def test_a_run_shows_its_answers_and_draws_itself(run_of):
+def test_a_run_shows_its_answers_and_draws_itself(run_of, shown):
     run = run_of("cinebench-r15-loop", "imac-pro")
     text = shown(run)
     assert run.verdict in text
