@@ -17,6 +17,9 @@ from spacegrey.virtual.nbd.transmission import Transmission
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 CAPACITY = (80 << 10) + 512  # room for a read that is looked at for holes, and a last page in part
 _PAGE = 4096
 _PIECES = (1 << 30, 1, 7, 28)  # bytes that come at once
@@ -60,10 +63,10 @@ class _Disk:
         expect(offset + len(view) <= CAPACITY, "a read beyond the end reached the disk")
         view[:] = self.bytes[offset : offset + len(view)]
 
-    def read_pages(self, offsets: Sequence[int], room: memoryview) -> None:
+    def read_pages(self, numbers: NDArray[np.int64], room: memoryview) -> None:
         """Read."""
-        for number, offset in enumerate(offsets):
-            self.read_into(offset, room[number * _PAGE : (number + 1) * _PAGE])
+        for k, number in enumerate(numbers.tolist()):
+            self.read_into(number * _PAGE, room[k * _PAGE : (k + 1) * _PAGE])
 
     def extents(self, offset: int, length: int, most: int) -> list[tuple[int, bool]]:
         """Call what has a byte that is not 0 data."""

@@ -73,9 +73,9 @@ class Memory:
         self._within(offset, len(view))
         view[:] = self.content[offset : offset + len(view)]
 
-    def read_pages(self, offsets, room):
-        for k, offset in enumerate(offsets):
-            self.read_into(offset, room[k * 4096 : (k + 1) * 4096])
+    def read_pages(self, numbers, room):
+        for k, number in enumerate(numbers.tolist()):
+            self.read_into(number * 4096, room[k * 4096 : (k + 1) * 4096])
 
     def extents(self, offset, length, most):
         self._within(offset, length)

@@ -4,6 +4,7 @@ import errno
 import random
 import threading
 
+import numpy as np
 import pytest
 
 from spacegrey.t2.storage import buffer
@@ -130,7 +131,7 @@ def test_with_the_key_goes_the_plaintext(disk):
         store.flush,
         lambda: store.write_pages([0], [_page(2)]),
         lambda: store.read(PAGE, PAGE),
-        lambda: store.read_pages([0, 2 * PAGE], memoryview(bytearray(2 * PAGE))),
+        lambda: store.read_pages(np.array([0, 2]), memoryview(bytearray(2 * PAGE))),
         lambda: store.trim(0, PAGE),
         store.close,
     ):
@@ -181,7 +182,7 @@ def test_no_reader_sees_a_page_go_back(opened):  # noqa: C901 - three kinds of t
                 opened.read_into(first * PAGE, room)
             else:
                 pages = rng.sample(range(PAGES), 8)
-                opened.read_pages([page * PAGE for page in pages], room)
+                opened.read_pages(np.array(pages), room)
             for k, page in enumerate(pages):
                 found = int.from_bytes(room[k * PAGE + 4 : k * PAGE + 8], "little")
                 assert found >= least[page], f"page {page} went back from {least[page]} to {found}"

@@ -16,6 +16,9 @@ from spacegrey.t2.storage.engine import PAGE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spacegrey.t2.storage.translation import Translation
 
 PAGES = 64
@@ -79,13 +82,13 @@ class WriteBuffer:
             if done < len(view):
                 self.below.read(first + done // PAGE, view[done:])
 
-    def read_scattered(self, firsts: Sequence[int], room: memoryview) -> None:
+    def read_scattered(self, pages: NDArray[np.int64], room: memoryview) -> None:
         """Fill a room with single pages, side by side; raises as `read` does."""
-        if self._lost or not self._places.keys().isdisjoint(firsts):
-            for k, first in enumerate(firsts):
-                self.read(first, room[k * PAGE : (k + 1) * PAGE])
+        if self._lost or (self._places and not self._places.keys().isdisjoint(pages.tolist())):
+            for k, page in enumerate(pages.tolist()):
+                self.read(page, room[k * PAGE : (k + 1) * PAGE])
         else:
-            self.below.read_scattered(firsts, room)
+            self.below.read_scattered(pages, room)
 
     def write(self, firsts: Sequence[int], views: Sequence[memoryview]) -> None:
         """Take single pages, in the order in which they count; raises as `drain` does, and takes no more then."""

@@ -49,8 +49,8 @@ class Device(Protocol):
 class Gathers(Device, Protocol):
     """A device that reads pages from all over it in one call."""
 
-    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
-        """Fill a room with pages, side by side, each from an offset of its own. [B]"""
+    def gather(self, pages: NDArray[np.int64], room: memoryview) -> None:
+        """Fill a room with pages, side by side, each with a number of its own."""
         ...
 
 
@@ -112,11 +112,11 @@ class Stripe:
             if pieces:
                 module.read(begin, pieces)
 
-    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
+    def gather(self, pages: NDArray[np.int64], room: memoryview) -> None:
         """Read from every module that holds a page; a page lies in one unit."""
-        done = 0 if self._files is None else fetch(self._files, self._unit, self._start, offsets, room)
-        for k, offset in enumerate(offsets[done:].tolist(), done):
-            self.read(offset, [room[k * PAGE : (k + 1) * PAGE]])
+        done = 0 if self._files is None else fetch(self._files, self._unit, self._start, pages, room)
+        for k, page in enumerate(pages[done:].tolist(), done):
+            self.read(page * PAGE, [room[k * PAGE : (k + 1) * PAGE]])
 
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Write to every module that holds a part."""
@@ -187,10 +187,10 @@ class Encryption:
                 self._key.decrypt(offset // PAGE, part)
                 offset += len(part)
 
-    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
+    def gather(self, pages: NDArray[np.int64], room: memoryview) -> None:
         """Fill a room with pages from all over: one call of the engine for all of them."""
-        self.below.gather(offsets, room)
-        self._key.decrypt_each(offsets // PAGE, room)
+        self.below.gather(pages, room)
+        self._key.decrypt_each(pages, room)
 
     def write(self, offset: int, views: Sequence[memoryview], *, spent: bool = False) -> None:
         """Encrypt and write.
@@ -287,10 +287,10 @@ class Integrity:
                 page += 1
                 place += TAG_BYTES
 
-    def gather(self, offsets: NDArray[np.int64], room: memoryview) -> None:
+    def gather(self, pages: NDArray[np.int64], room: memoryview) -> None:
         """Read and check each page."""
-        for k, offset in enumerate(offsets.tolist()):
-            self.read(offset, [room[k * PAGE : (k + 1) * PAGE]])
+        for k, page in enumerate(pages.tolist()):
+            self.read(page * PAGE, [room[k * PAGE : (k + 1) * PAGE]])
 
     def write(self, offset: int, views: Sequence[memoryview]) -> None:
         """Write the pages and their tags."""

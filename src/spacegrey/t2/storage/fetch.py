@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _pread = External("pread", ctypes.c_int64, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 
-def fetch(files: NDArray[np.int64], unit: int, start: int, offsets: NDArray[np.int64], room: memoryview) -> int:
+def fetch(files: NDArray[np.int64], unit: int, start: int, pages: NDArray[np.int64], room: memoryview) -> int:
     """Read pages of striped files into a room, side by side.
 
     Parameters
@@ -26,8 +26,8 @@ def fetch(files: NDArray[np.int64], unit: int, start: int, offsets: NDArray[np.i
         Open files; each row of the stripe holds one unit of every one.
     unit, start : int
         Bytes of one file in a row, and where the stripe begins in each.
-    offsets : array of int64
-        Of each page in the stripe. [B]
+    pages : array of int64
+        Number of each page in the stripe.
     room : memoryview
         As many pages.
 
@@ -37,16 +37,17 @@ def fetch(files: NDArray[np.int64], unit: int, start: int, offsets: NDArray[np.i
         How many were read before one was not read whole: reading that one again says why.
     """
     at, length = place_of(room)
-    if length != offsets.size * PAGE:
-        raise ValueError(f"{length} bytes are not {offsets.size} pages")
-    return _fetch(files, unit, start, offsets, at)
+    if length != pages.size * PAGE:
+        raise ValueError(f"{length} bytes are not {pages.size} pages")
+    return _fetch(files, unit, start, pages, at)
 
 
 @early_kernel(always)
-def _fetch(files: Any, unit: int, start: int, offsets: Any, room: int) -> int:  # noqa: ANN401 - arrays
-    for k in range(offsets.size):
-        row = offsets[k] // unit
-        begin = start + row // files.size * unit + offsets[k] % unit
+def _fetch(files: Any, unit: int, start: int, pages: Any, room: int) -> int:  # noqa: ANN401 - arrays
+    for k in range(pages.size):
+        offset = pages[k] * PAGE
+        row = offset // unit
+        begin = start + row // files.size * unit + offset % unit
         if _pread(files[row % files.size], room + k * PAGE, PAGE, begin) != PAGE:
             return k
-    return offsets.size
+    return pages.size

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from spacegrey.errors import InputError
-from spacegrey.jit import early_kernel
+from spacegrey.jit import always, early_kernel
 from spacegrey.t2.storage.geometry import MAP_PAGE
 
 if TYPE_CHECKING:
@@ -108,6 +108,17 @@ def _few_replayed(_forward: Array, touched: Array, extents: Array) -> bool:
 
 def _few_counted(_forward: Array, touched: Array, _owner: Array, _live: Array, _pages: int) -> bool:
     return int(np.count_nonzero(touched)) * MAP_PAGE <= _FEW
+
+
+@early_kernel(always)
+def look_up(forward: Array, firsts: Array, pages: Array) -> bool:
+    """Fill in the flash page of each of the disk's pages, and tell whether all have data."""
+    full = True
+    for k in range(firsts.size):
+        page = forward[firsts[k]]
+        pages[k] = page
+        full = full and page != 0
+    return full
 
 
 @early_kernel(_few_runs)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spacegrey.t2.storage.device import Device
     from spacegrey.t2.storage.engine import KeyHandle
 
@@ -121,12 +124,16 @@ class Store:
         self._buffer.read(first, room)
         view[:] = room[head : head + length]
 
-    def read_pages(self, offsets: Sequence[int], room: memoryview) -> None:
-        """Fill a room with whole aligned pages from anywhere on the disk, side by side; raises as `read_into` does."""
-        for offset in offsets:
-            self._within(offset, PAGE, errno.EINVAL)
-        self._pages_read += len(offsets)
-        self._buffer.read_scattered([offset // PAGE for offset in offsets], room)
+    def read_pages(self, numbers: NDArray[np.int64], room: memoryview) -> None:
+        """Fill a room with whole pages from anywhere on the disk, side by side.
+
+        Raises as `read_into` does, which says of one page what is wrong with it.
+        """
+        listed: list[int] = numbers.tolist()
+        self._within(min(listed) * PAGE, PAGE, errno.EINVAL)
+        self._within(max(listed) * PAGE, PAGE, errno.EINVAL)
+        self._pages_read += len(listed)
+        self._buffer.read_scattered(numbers, room)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from an offset on."""

@@ -128,16 +128,23 @@ class Translation:
                     part[:] = bytes(len(part))
                 done += length
 
-    def read_scattered(self, firsts: Sequence[int], room: memoryview) -> None:
-        """Fill a room with single pages from anywhere on the disk, side by side; raises as `read` does."""
+    def read_scattered(self, firsts: NDArray[np.int64], room: memoryview) -> None:
+        """Fill a room with single pages from anywhere on the disk, side by side.
+
+        Raises as `read` does, which is to be asked then: it says, and counts, which of them failed.
+        """
         erased = self._erased
-        pages = self.map.forward[np.array(firsts, np.int64)].astype(np.int64)
-        if pages.all():
-            with suppress(OSError):  # one by one each has its own error
-                self.data.gather(pages * PAGE, room)
+        pages = np.empty_like(firsts)
+        if mapping.look_up(self.map.forward, firsts, pages):
+            try:
+                self.data.gather(pages, room)
+            except OSError:
+                if erased == self._erased:
+                    raise
+            else:
                 if erased == self._erased:
                     return
-        for k, first in enumerate(firsts):
+        for k, first in enumerate(firsts.tolist()):
             self.read(first, room[k * PAGE : (k + 1) * PAGE])
 
     def holes(self, first: int, count: int, most: int = 8192) -> list[tuple[int, bool]]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 class Disk(Protocol):
     """A disk that many threads may use at once; `spacegrey.t2.storage.store.Store` is one."""
@@ -23,8 +26,8 @@ class Disk(Protocol):
         """Fill a view from an offset on."""
         ...
 
-    def read_pages(self, offsets: Sequence[int], room: memoryview) -> None:
-        """Fill a room with whole aligned pages of 4096 bytes from anywhere on the disk, side by side."""
+    def read_pages(self, numbers: NDArray[np.int64], room: memoryview) -> None:
+        """Fill a room with pages of 4096 bytes from anywhere on the disk, side by side."""
         ...
 
     def extents(self, offset: int, length: int, most: int) -> list[tuple[int, bool]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spacegrey.virtual.nbd import protocol as p
 from spacegrey.virtual.nbd.negotiation import PREFERRED_BLOCK, Ended
+from spacegrey.virtual.nbd.small_reads import MOST, SmallReads
 
 if TYPE_CHECKING:
     from spacegrey.virtual.nbd.connection import Connection
@@ -21,13 +22,10 @@ ANSWER = 1 << 20
 """Bytes of read data after which the answers are sent."""
 
 GROUP = 64
-"""Small reads or writes that go to the disk together, at most."""
+"""Small writes that go to the disk together, at most."""
 
 SPARSE = 1 << 16
 """A read at least this long is looked at for holes."""
-
-DATA = struct.Struct(">IHHQIQ")
-"""Head of a chunk of data: magic, flags, type, cookie, length, offset."""
 
 _PAGE = PREFERRED_BLOCK
 _HEADER = p.REQUEST.size
@@ -50,11 +48,13 @@ class Transmission:
         self._disk = agreed.export.disk
         # Only what a client uses of them takes memory.
         self._input = self._disk.room(_HEADER + p.MAX_PAYLOAD + AHEAD)
-        self._output = self._disk.room(p.MAX_PAYLOAD + ANSWER)
+        output = self._disk.room(MOST * _PAGE + p.MAX_PAYLOAD + ANSWER)
+        self._small = SmallReads(self._input, output[: MOST * _PAGE], self._disk.capacity, structured=agreed.structured)
+        self._output = output[MOST * _PAGE :]
         self._filled = 0
         self._answers: list[bytes | memoryview] = []
         self._group: tuple[list[int], list[memoryview], list[int]] = ([], [], [])
-        self._reads: tuple[list[int], list[int]] = ([], [])
+        self._alone = 0  # up to where in the input no requests are taken together
 
     def run(self) -> None:
         """Serve until the client is done; raises `Ended` where it goes or talks nonsense."""
@@ -77,12 +77,17 @@ class Transmission:
                 if not got:
                     raise Ended("the client is gone")
                 end += got
-            start, wanted = 0, _HEADER
+            start, wanted, self._alone = 0, _HEADER, 0
             while end - start >= _HEADER:
                 magic, flags, command, cookie, offset, length = unpack(room, start)
                 if magic != p.REQUEST_MAGIC:
                     raise Ended("not a request")
                 body = start + _HEADER
+                if command == p.READ and length == _PAGE and start >= self._alone:
+                    after = self._read_small(start, end)
+                    if after > start:
+                        start = after
+                        continue
                 if command == p.WRITE and length:
                     if length > p.MAX_PAYLOAD:
                         self._answer_all()
@@ -105,11 +110,12 @@ class Transmission:
 
     def _answer_all(self) -> None:
         self._write_group()
-        self._read_group()
         if self._answers:
-            self._connection.send(self._answers)
-            self._answers = []
-            self._filled = 0
+            self._send()
+
+    def _send(self) -> None:
+        self._connection.send(self._answers)
+        self._answers, self._filled, self._small.taken = [], 0, 0
 
     def _refuse(self, command: int, cookie: int, number: int) -> None:
         if self._agreed.structured and command in {p.READ, p.BLOCK_STATUS}:
@@ -120,22 +126,12 @@ class Transmission:
         else:
             self._answers.append(p.SIMPLE_REPLY.pack(p.SIMPLE_REPLY_MAGIC, number, cookie))
 
-    def _do(  # noqa: C901 - one command after the other
-        self, command: int, flags: int, cookie: int, offset: int, length: int, body: int
-    ) -> None:
+    def _do(self, command: int, flags: int, cookie: int, offset: int, length: int, body: int) -> None:
         """Carry out one request and put its answer with the others."""
         if self._group[0] and command != p.WRITE:
             self._write_group()
-        elif self._reads[0] and command != p.READ:
-            self._read_group()
         try:
             self._check(command, flags, offset, length)
-            if command == p.READ and length == _PAGE and not flags and not offset % _PAGE:
-                self._reads[0].append(offset)
-                self._reads[1].append(cookie)
-                if len(self._reads[0]) >= GROUP:
-                    self._read_group()
-                return
             if command == p.WRITE and length == _PAGE and not flags and not offset % _PAGE:
                 offsets, pages, cookies = self._group
                 offsets.append(offset)
@@ -145,7 +141,6 @@ class Transmission:
                     self._write_group()
                 return
             if command == p.READ:
-                self._read_group()
                 self._read(flags, cookie, offset, length)
                 return
             self._write_group()
@@ -190,43 +185,23 @@ class Transmission:
         self._answers.append(b"".join([pack(p.SIMPLE_REPLY_MAGIC, number, cookie) for cookie in cookies]))
         self._group = ([], [], [])
 
-    def _read_group(self) -> None:
-        offsets, cookies = self._reads
-        if not offsets:
-            return
-        self._reads = ([], [])
-        if len(offsets) == 1:
-            self._read_or_refuse(cookies[0], offsets[0])
-            return
-        length = len(offsets) * _PAGE
-        if len(self._output) - self._filled < length:
-            self._connection.send(self._answers)
-            self._answers, self._filled = [], 0
-        start = self._filled
-        try:
-            self._disk.read_pages(offsets, self._output[start : start + length])
-        except (OSError, MemoryError):
-            for offset, cookie in zip(offsets, cookies, strict=True):  # one by one, so that each has its own error
-                self._read_or_refuse(cookie, offset)
-            return
-        self._filled += length
-        structured, simple, output = self._agreed.structured, p.SIMPLE_REPLY.pack, self._output
-        for offset, cookie in zip(offsets, cookies, strict=True):
-            self._answers.append(
-                DATA.pack(p.STRUCTURED_REPLY_MAGIC, p.CHUNK_DONE, p.CHUNK_OFFSET_DATA, cookie, 8 + _PAGE, offset)
-                if structured
-                else simple(p.SIMPLE_REPLY_MAGIC, 0, cookie)
-            )
-            self._answers.append(output[start : start + _PAGE])
-            start += _PAGE
-
-    def _read_or_refuse(self, cookie: int, offset: int) -> None:
-        try:
-            self._read(0, cookie, offset, _PAGE)
-        except ConnectionError:
-            raise
-        except (OSError, MemoryError) as error:
-            self._refuse(p.READ, cookie, p.wire_error(error))
+    def _read_small(self, start: int, end: int) -> int:
+        """Answer the reads of single pages that stand here, and return where the next request begins."""
+        small = self._small
+        if small.taken == MOST:
+            self._send()
+        count = small.scan(start, end)
+        if count:
+            self._write_group()
+            after = start + count * _HEADER
+            try:
+                self._disk.read_pages(*small.pages(count))
+            except (OSError, MemoryError):
+                self._alone = after  # one by one, so that each has its own error
+            else:
+                self._answers += small.replies(count)
+                return after
+        return start
 
     def _change(self, command: int, flags: int, offset: int, length: int, body: int) -> None:
         disk = self._disk
@@ -247,8 +222,7 @@ class Transmission:
 
     def _read(self, flags: int, cookie: int, offset: int, length: int) -> None:
         if self._filled >= ANSWER or len(self._output) - self._filled < length:
-            self._connection.send(self._answers)
-            self._answers, self._filled = [], 0
+            self._send()
         view = self._output[self._filled : self._filled + length]
         if self._agreed.structured:
             self._read_structured(view, flags, cookie, offset, length)
