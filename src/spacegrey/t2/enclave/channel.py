@@ -13,6 +13,7 @@ import fcntl
 import mmap
 import os
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -38,6 +39,8 @@ MEMORY_BYTES = 72 << 20
 
 TOGETHER_S = 0.01
 """How long a thread and its engine stay on one processor before the system may choose another for them. [s]"""
+
+_KIND = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_STREAM  # the first is a sixth quicker
 
 _BOUNCE = 1 << 18  # for pages that lie elsewhere: what stays in a core's cache
 
@@ -69,7 +72,7 @@ class Channel:
         self._closed, _ = place_of(self._words)
         self._memory = shared_memory()
         self._room = memoryview(mmap.mmap(self._memory, MEMORY_BYTES))
-        self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, _KIND)
         self._thread = threading.Thread(target=self._serve, daemon=True, name="engine")
         self._thread.start()
 
