@@ -83,7 +83,8 @@ class Transmission:
                 if magic != p.REQUEST_MAGIC:
                     raise Ended("not a request")
                 body = start + _HEADER
-                if command == p.READ and length == _PAGE and start >= self._alone:
+                # Of many requests each is found for less than of one.
+                if command == p.READ and length == _PAGE and start >= self._alone and end - body >= _HEADER:
                     after = self._read_small(start, end)
                     if after > start:
                         start = after
