@@ -216,12 +216,36 @@ def _boot() -> Seeds:
         yield "boot-state", name, b"\1" + bytes(made)
 
 
+def _smc() -> Seeds:
+    messages = {
+        "now": {"do": "now"},
+        "read": {"do": "read", "keys": ["TC0c", "F0Ac", "RPlt", "#KEY"]},
+        "unknown": {"do": "read", "keys": ["XXXX", "\u001b[31m", "x" * 100]},
+        "info": {"do": "info", "key": "F0Tg"},
+        "at": {"do": "at", "index": 7},
+        "target": {"do": "write", "key": "F0Tg", "value": 2500.0},
+        "mode": {"do": "write", "key": "F1Md", "value": 1},
+    }
+    for name, said in messages.items():
+        yield "smc", name, b"\0" + packed(said)[4:]
+    yield "smc", "socket", b"\1" + packed(messages["read"])
+    told = {"#KEY": "00000072", "TC0c": "4f76", "F0Tg": "00401c45", "RPlt": b"j137".ljust(8, b"\0").hex()}
+    yield "smc", "answer", b"\2" + packed({"ok": True, "bytes": told})[4:]
+    no = {"ok": False, "kind": "refusal", "status": 0x84, "text": "no SMC key 'XXXX' here"}
+    yield "smc", "refusal", b"\2" + packed(no)[4:]
+    yield "smc", "kept", b"\3" + json.dumps({"format": 1, "held": True, "target_rpm": 2500.0}).encode()
+    yield "smc", "kept-none", b"\3" + json.dumps({"format": 1, "held": False, "target_rpm": None}).encode()
+
+
 def _deep() -> Seeds:
     """Yield what overflows a reader that calls itself."""
     for target, heads in (("request", b"\2\3"), ("module", b"\0\2\4"), ("enclave", b"\0\1\2\3\5")):
         for head in heads:
             length = struct.pack(">I", 5000) if (target, head) == ("enclave", 5) else b""
             yield target, f"deep-{head}", bytes([head]) + length + b"[" * 5000
+    for head in range(4):
+        length = struct.pack(">I", 5000) if head == 1 else b""
+        yield "smc", f"deep-{head}", bytes([head]) + length + b"[" * 5000
     yield "boot-state", "deep", b"\0" + b"[" * 5000
     yield "request", "deep-0", b"\0<plist>" + b"<array>" * 1000
     yield "der", "deep", b"\x30\x80" * 1000
@@ -229,7 +253,7 @@ def _deep() -> Seeds:
 
 def main() -> None:
     """Write every seed."""
-    for make in (_image4, _signing, _nbd, _storage, _enclave, _engine, _boot, _logs, _deep):
+    for make in (_image4, _signing, _nbd, _storage, _enclave, _engine, _boot, _smc, _logs, _deep):
         for target, name, data in cast("Iterator[tuple[str, str, bytes]]", make()):
             path = CORPUS / target / name
             path.parent.mkdir(parents=True, exist_ok=True)

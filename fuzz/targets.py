@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import spacegrey
 from spacegrey.jit import compiler
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ TARGETS = {
     "enclave": ("fuzz.enclave", "run_enclave"),
     "engine": ("fuzz.engine", "run_engine"),
     "boot-state": ("fuzz.boot", "run_state"),
+    "smc": ("fuzz.smc", "run_smc"),
     "log": ("fuzz.logs", "run_any"),
     "log-powermetrics": ("fuzz.logs", "run_powermetrics"),
     "log-powermetrics-plist": ("fuzz.logs", "run_powermetrics_plist"),
@@ -43,13 +46,17 @@ TARGETS = {
 }
 
 INSTRUMENTED = (
-    "spacegrey.t2", "spacegrey.virtual.nbd", "spacegrey.logs", "spacegrey.parts.display", "plistlib", "http.server",
+    "spacegrey.t2", "spacegrey.virtual", "spacegrey.logs", "spacegrey.parts.display", "plistlib", "http.server",
 )  # fmt: skip
 """What atheris counts branches of."""
+
+_ROOT = Path(spacegrey.__file__).parent
 
 COMPILED = (
     "spacegrey.t2.storage.mapping", "spacegrey.t2.storage.engine", "spacegrey.t2.storage.verify",
     "spacegrey.t2.storage.cipher", "spacegrey.t2.storage.fetch", "spacegrey.t2.enclave.wire", "spacegrey.foreign",
+    *(".".join(path.relative_to(_ROOT.parent).with_suffix("").parts)
+      for pattern in ("simulation/kernel/*.py", "parts/*/laws*.py") for path in _ROOT.glob(pattern)),
 )  # fmt: skip
 """Modules with compiled loops: the compiler takes no code that atheris has changed."""
 

@@ -25,6 +25,7 @@ INPUTS = {
     "enclave": 1500,
     "engine": 2000,
     "boot-state": 3000,
+    "smc": 2000,
     "edid": 5000,
 }
 LOG_INPUTS = 600
@@ -125,6 +126,9 @@ Transmission._check = lambda self, command, flags, offset, length: None""",
     "map": "from spacegrey.t2.storage import mapping; mapping.recount = lambda *arrays: 0",
     "boot-state": "from spacegrey.t2.boot import state; state._typed = lambda found: True",
     "engine": "from spacegrey.t2.enclave import channel; channel.Channel._tag = lambda self: 0",
+    "smc": """
+from spacegrey.virtual import line
+line.key_bytes = lambda answer, names: {name: bytes.fromhex(answer["bytes"][name]) for name in names}""",
     "log-psutil": "from spacegrey.logs import gather; gather.plain = lambda text: text",
     "log-turbostat": "from spacegrey.logs import gather; gather._together = lambda take, columns: columns[0] * 1e9",
     "log-spacegrey": "from spacegrey.logs.gather import Gatherer; Gatherer._rising = lambda self, time: time == time",

@@ -84,7 +84,7 @@ def test_a_life_of_a_machine(studio):
 def test_a_second_user_from_the_command_line(studio):
     early = _run("t2", "user", "add", studio, "anna", status=1, **_said("one", "two")).stderr
     assert early == (
-        "spacegrey: refused: no password is set: 'spacegrey t2 passwd studio --user NAME' makes the first user\n"
+        "spacegrey: refused: no password is set; make the first user: spacegrey t2 passwd studio --user NAME\n"
     )
     _run("t2", "passwd", studio, "--user", "paul", **_said(new="one"))
     found = _json("t2", "user", "add", studio, "anna", **_said("one", "two"))
@@ -179,3 +179,40 @@ def test_every_row_of_the_threat_model_names_a_test_that_is_there():
     text = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
     assert len(named) > 15
     assert {name for name in named if f"def {name}(" not in text} == set()
+
+
+def test_a_name_with_a_space_is_quoted_in_the_commands_that_are_suggested(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = _run("new", "my mac", "--as", "imac-pro").stdout
+    assert "Next: spacegrey disk serve 'my mac', or spacegrey t2 passwd 'my mac'\n" in made
+    unlocked = _run("t2", "unlock", "my mac").stdout
+    assert unlocked == "my mac: unlocked, until you lock it: spacegrey t2 lock 'my mac'\n"
+    assert "disk unlocked until 't2 lock'" in " ".join(_run("t2", "status", "my mac").stdout.split())
+    _run("t2", "lock", "my mac")
+
+
+def test_a_folder_too_deep_for_a_socket_is_one_line_with_what_to_do(machine):
+    deep = machine.folder / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    for words in (("disk", "serve", deep), ("disk", "serve", machine.folder, "--socket", deep / "s")):
+        said = _run(*words, status=2).stderr
+        assert said.startswith(f"spacegrey: error: {deep}")
+        assert re.search(r": \d+ bytes, and the path of a Unix socket has 10[37] at most, for clients too;", said)
+        assert "--socket" in said
+        assert "--tcp" in said
+
+
+def test_a_machine_that_lies_deep_serves_its_disk_at_a_short_socket(machine, tmp_path):
+    deep = tmp_path / ("d" * 100) / "studio"
+    deep.parent.mkdir()
+    machine.folder.rename(deep)
+    _run("disk", "serve", deep, "--socket", tmp_path / "s", "--run", "true")
+
+
+def test_a_chip_that_a_command_switched_on_for_itself_is_said_to_last_as_long(studio, machine):
+    with machine.powered():
+        lasts = "unlocked, until the command ends that switched the chip on"
+        assert _run("t2", "unlock", studio).stdout == f"{studio}: {lasts}\n"
+        assert "disk unlocked until the command ends" in " ".join(_run("t2", "status", studio).stdout.split())
+        assert _json("t2", "status", studio)["held"]
+    assert not _json("t2", "status", studio)["on"]

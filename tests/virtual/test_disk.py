@@ -85,6 +85,37 @@ def test_a_lock_is_no_fault_of_the_flash(machine):
 # killed
 
 
+OFTEN = """
+import sys
+from spacegrey.t2.storage import store
+store.KEEP_S = 0.05
+from spacegrey.interfaces.cli.application import main
+sys.argv[0] = "spacegrey"
+main()
+"""
+
+
+def _health_of(machine):
+    words = [PROGRAM, "disk", "health", machine.folder, "--json"]
+    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def test_what_a_killed_server_counted_is_kept(machine):
+    """Without a flush of the client's: the counters are written beside its requests, and the cut is counted."""
+    before = _health_of(machine)
+    server = [sys.executable, "-c", OFTEN, "disk", "serve", machine.folder]
+    write = 'nbdcopy --no-extents x.img "$uri"; sleep 0.5; kill -9 $PPID'
+    (machine.folder / "x.img").write_bytes(os.urandom(4 << 20))
+    done = subprocess.run([*server, "--run", write], cwd=machine.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    found = _health_of(machine)
+    assert not found["closed_in_order"]
+    assert found["data_units_written"] - before["data_units_written"] == 9  # 4 MiB in units of 512,000 bytes
+    with machine.powered() as enclave, open_disk(machine, enclave) as store:
+        assert store.counters().unsafe_shutdowns == before["unsafe_shutdowns"] + 1
+        assert store.counters().pages_written == 1024
+
+
 def _enclave(machine):
     """Return the process numbers of a machine's enclave."""
     found = []
@@ -138,8 +169,10 @@ def test_fio_verifies_after_server_or_enclave_were_killed(machine, serving, tmp_
         writer.join(60)
         assert not writer.is_alive()
         if victim == "server":
-            for enclave in _enclave(machine):  # it saw its client go; a machine that is cut off has none left
-                os.kill(enclave, signal.SIGKILL)
+            end = time.monotonic() + 10.0
+            while _enclave(machine) and time.monotonic() < end:  # it sees its starter go, and goes too
+                time.sleep(0.01)
+            assert not _enclave(machine)
         server, uri = serving(machine.folder)
         done = _fio(uri, tmp_path, "--verify_only")
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr

@@ -5,6 +5,8 @@ import random
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ from spacegrey.errors import Refusal
 from spacegrey.t2.enclave.client import is_on
 from spacegrey.virtual.instance import open_disk
 
+PROGRAM = Path(sys.executable).with_name("spacegrey")
 ROUNDS = int(os.environ.get("SPACEGREY_KILLS", "2"))
 
 
@@ -76,3 +79,43 @@ def test_a_killed_process_leaves_the_last_password_that_it_answered_or_the_one_u
         with open_disk(machine, client, read_only=True) as store:
             assert store.read(0, 16) == b"what was written"
         client.switch_off()
+
+
+def _serving(machine):
+    """Return a server of a machine's disk that listens, in a process of its own."""
+    server = subprocess.Popen([PROGRAM, "disk", "serve", machine.folder, "--json"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout.readline() == "{\n"
+    assert '"uri"' in server.stdout.readline()
+    return server
+
+
+def _killed(server):
+    server.kill()
+    server.stdout.close()
+    server.wait()
+
+
+def test_a_server_that_is_killed_takes_the_chip_that_it_switched_on_with_it(machine):
+    """A power cut: nothing is unlocked behind it, and the machine can be switched on again."""
+    for _ in range(2):
+        server = _serving(machine)
+        assert machine.connect().ask("status")["held"]
+        _killed(server)
+        end = time.monotonic() + 10.0
+        while is_on(machine.chip) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert not is_on(machine.chip)
+
+
+def test_a_chip_that_its_owner_switched_on_stays_on_when_a_server_is_killed(machine):
+    """As `t2 unlock` does it: a password was given for it, and it lasts until `t2 lock`."""
+    client = machine.switch_on()
+    assert not client.ask("status")["held"]
+    client.ask("unlock")
+    for _ in range(2):
+        _killed(_serving(machine))
+        time.sleep(0.5)
+        state = client.ask("status")
+        assert (state["on"], state["unlocked"], state["connections"]) == (True, True, 0)
+    client.switch_off()
+    assert not is_on(machine.chip)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,9 @@ from spacegrey.errors import InputError, Refusal
 from spacegrey.machine.assembly import machine
 from spacegrey.simulation.stepping import Stepped
 from spacegrey.t2 import smc
+from spacegrey.virtual import live, management
 from spacegrey.virtual.instance import FORMAT, Instance, InstanceFile
-from spacegrey.virtual.line import SOCKET, ask
+from spacegrey.virtual.line import SOCKET, ask, checked, key_bytes
 from spacegrey.virtual.live import Manager, serve
 from spacegrey.virtual.management import measured, started
 from spacegrey.workload.library import workload
@@ -165,7 +168,10 @@ def test_what_the_supply_delivers_is_what_its_loads_take(selector):
 WRONG = [
     ({"do": "read", "keys": ["XXXX"]}, "refusal", 0x84, "no SMC key 'XXXX'"),
     ({"do": "read", "keys": "TC0c"}, "input", None, "a list"),
-    ({"do": "read", "keys": [1]}, "refusal", 0x84, "no SMC key '1'"),
+    ({"do": "read", "keys": [1]}, "input", None, "a list"),
+    ({"do": "read", "keys": ["x" * 60000]}, "refusal", 0x84, "no SMC key 'xxxxxxxx...'"),
+    ({"do": "write", "key": "F0Tg", "value": 10**400}, "input", None, "no such number"),
+    ({"do": "write", "key": "F0Tg", "value": float("nan")}, "input", None, "no such number"),
     ({"do": "info", "key": "XXXX"}, "refusal", 0x84, "no SMC key"),
     ({"do": "info"}, "input", None, "four signs"),
     ({"do": "at", "index": 1000}, "refusal", 0xB8, "number 1000"),
@@ -185,6 +191,43 @@ def test_a_wrong_message_is_answered_with_a_status_or_one_line(manager, message,
     assert (answer["ok"], answer["kind"], answer["status"]) == (False, kind, status)
     assert said in answer["text"]
     assert "\n" not in answer["text"]
+
+
+def test_a_machine_whose_folder_is_full_says_so_and_goes_on(manager, monkeypatch):
+    def full(*_given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(management, "write_whole", full)
+    answer = manager.answer({"do": "write", "key": "F0Tg", "value": 2000.0})
+    assert (answer["ok"], answer["kind"]) == (False, "refusal")
+    assert answer["text"].endswith(": no space left on device")
+    assert manager.answer({"do": "now"})["ok"]
+
+
+# an answer of something else than this program, and what is said
+STRANGE = [
+    ({}, Refusal, "no such answer"),
+    ({"bytes": ["TC0c"]}, Refusal, "no such answer"),
+    ({"bytes": {"TC0c": 1}}, Refusal, "no such answer"),
+    ({"bytes": {"TC0c": "zz"}}, Refusal, "no such answer"),
+    ({"bytes": {"TC0c": "00"}}, Refusal, "another version"),
+    ({"ok": False, "status": 1, "text": "no"}, Refusal, "no"),
+    ({"ok": False, "status": "x", "kind": "input", "text": "no"}, InputError, "no"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind", "said"), STRANGE)
+def test_an_answer_that_is_none_is_one_line(answer, kind, said):
+    with pytest.raises(kind, match=said):
+        key_bytes(checked({"ok": True, **answer}), ["TC0c"])
+
+
+def test_fans_that_a_changed_file_holds_where_they_cannot_turn_are_refused(instance, manager):
+    for target in ("9000", "1e400", "-1", "NaN", "9" * 400):
+        (instance.folder / "smc.json").write_text('{"format": 1, "held": true, "target_rpm": %s}' % target)  # noqa: UP031 - braces
+        answer = manager.answer({"do": "read", "keys": ["F0Tg"]})
+        assert not answer["ok"]
+        assert "cannot turn" in answer["text"]
 
 
 def test_a_key_says_its_type_and_its_place(manager):
@@ -226,13 +269,37 @@ def test_over_its_socket_it_answers_as_it_does_itself(served, instance, clock):
 
 
 def test_a_client_that_speaks_nonsense_or_leaves_does_not_stop_it(served, instance):
-    import socket
-
     for said in (b"", b"\xff\xff\xff\xff", b"\x00\x00\x00\x05[1,2]", b"\x00\x00\x00\x02{}"):
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(instance.folder / SOCKET))
             line.sendall(said)
     assert ask(instance, do="now")["seconds"] == served.running.seconds
+
+
+@pytest.mark.usefixtures("served")
+def test_a_client_that_dawdles_does_not_hold_the_machine(instance, monkeypatch):
+    monkeypatch.setattr(live, "_PATIENCE_S", 0.3)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(instance.folder / SOCKET))
+        line.send(b"\0\0\xff\xff")
+        stop = threading.Event()
+
+        def drip():
+            while not stop.wait(0.1):
+                try:
+                    line.send(b"\0")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            begin = time.monotonic()
+            assert ask(instance, do="now") is not None
+            assert time.monotonic() - begin < 5.0
+        finally:
+            stop.set()
+            thread.join()
 
 
 @pytest.mark.usefixtures("served")

@@ -36,6 +36,20 @@ def test_keys_say_what_the_run_says(bare, run_of):
 
 
 @pytest.mark.claims("T1")
+def test_zones_of_the_power_control_and_limits_hang_together_as_in_the_published_dumps(bare):
+    """Zone 0 is processor and graphics together, 1 the processor, 2 and 3 the graphics, 4 the system."""
+    found = measured(bare(), "blender-gpu", 60.0)
+    value = {name: smc.shown(name, smc.read(name, found)) for name in smc.smc_keys()}
+    assert value["PZ0G"] == pytest.approx(value["PCTR"] + value["PGTR"], rel=1e-6)
+    assert (value["PZ1G"], value["PZ2G"], value["PZ3G"]) == (value["PCTR"], value["PGTR"], value["PGTR"])
+    assert value["PZ4G"] == value["PSTR"] > value["PZ0G"] > value["PGTR"] > value["PCTR"]
+    assert value["TC0F"] == pytest.approx(value["TC0E"] + value["TC0J"])
+    assert value["TG0F"] == pytest.approx(value["TG0E"] + value["TG0J"])
+    assert value["VD2R"] * value["ID2R"] == pytest.approx(value["PD2R"], rel=1e-6)
+    assert value["ID2I"] == pytest.approx(value["ID2R"], abs=1 / 512)
+
+
+@pytest.mark.claims("T1")
 def test_a_fan_s_target_reaches_the_cooling_model_and_more_fan_is_cooler(bare):
     machine = bare()
     before = measured(machine, "cinebench-r15-loop", 60.0)

@@ -7,9 +7,12 @@ import sys
 import threading
 import time
 
+import pytest
+
 from spacegrey.t2.enclave.client import is_on
+from spacegrey.virtual import serving as serving_room
 from spacegrey.virtual.instance import open_disk
-from spacegrey.virtual.serving import beside, told
+from spacegrey.virtual.serving import beside, told, until_told
 
 
 def test_a_terminal_that_is_closed_ends_a_server_in_order(machine, serving):
@@ -75,3 +78,30 @@ print("ended")
         [sys.executable, "-c", script], capture_output=True, check=False, timeout=30, encoding="utf-8"
     )
     assert done.stdout == "ended\n", done.stderr
+
+
+class Nothing:
+    """A server that has nothing to do."""
+
+    def start(self):
+        thread = threading.Thread(target=lambda: None)
+        thread.start()
+        return thread
+
+    def stop(self):
+        pass
+
+
+@pytest.mark.parametrize("command", [None, "exec sleep 60"])
+def test_while_it_serves_what_is_due_is_done_now_and_then(monkeypatch, command):
+    monkeypatch.setattr(serving_room, "_TICK_S", 0.01)
+    ticks = []
+    with told() as ended:
+
+        def tick():
+            ticks.append(1)
+            if len(ticks) == 3:
+                ended.tell()
+
+        assert until_told(ended, Nothing(), command, tick) == (0 if command is None else -signal.SIGTERM)
+    assert len(ticks) == 3

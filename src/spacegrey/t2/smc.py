@@ -31,6 +31,7 @@ MISSING_CORE_C = -127.0
 WRITABLE = 0x40
 """Bit of a key's attributes (VirtualSMC, AppleSmc.h: SMC_KEY_ATTRIBUTE_WRITE)."""
 
+_LONGEST_ASKED = 8  # signs of a name that an error repeats; a key has four
 _WHOLE = {"ui8 ": 1, "ui16": 2, "ui32": 4, "ui64": 8, "si8 ": 1, "si16": 2, "flag": 1}
 
 
@@ -137,9 +138,10 @@ def smc_key(name: str) -> Key:
         There is none of this name here, as the real one says it of a name that it does not know.
     """
     if name not in smc_keys():
-        near = difflib.get_close_matches(name, smc_keys(), n=1)
+        asked = name if len(name) <= _LONGEST_ASKED else name[:_LONGEST_ASKED] + "..."
+        near = difflib.get_close_matches(asked, smc_keys(), n=1)
         hint = f" (did you mean {near[0]}?)" if near else "; 't2 smc' lists those that there are"
-        raise SmcRefused(Status.NOT_FOUND, f"no SMC key {name!r} here{hint}")
+        raise SmcRefused(Status.NOT_FOUND, f"no SMC key {asked!r} here{hint}")
     return smc_keys()[name]
 
 

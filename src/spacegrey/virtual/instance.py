@@ -97,11 +97,11 @@ class Instance:
 
     @contextmanager
     def powered(self, **how: Any) -> Generator[EnclaveClient]:  # noqa: ANN401 - as `client.switch_on` takes it
-        """Yield a line to the enclave; switch it on, and off in the end, where it was off."""
+        """Yield a line to the enclave; switch it on where it was off, and off in the end, however this process ends."""
         if is_on(self.chip):
             yield self.connect()
             return
-        client = self.switch_on(**how)
+        client = self.switch_on(held=True, **how)
         try:
             yield client
         finally:
@@ -175,7 +175,7 @@ def create(
             made, capacity = _described(beside, selector, attempts, integrity=integrity)
             ecid = made.file.ecid
             how = {"protection": str(protection), "name": ecid, "attempts": attempts}
-            starting.tell(ecid, model=made.model(), make=how, passphrase=bytes(passphrase) or None)
+            starting.tell(ecid, held=True, model=made.model(), make=how, passphrase=bytes(passphrase) or None)
             load_storage()
             client = starting.client()
         try:
@@ -248,7 +248,7 @@ def restore(instance: Instance, passphrase: bytes | bytearray = b"") -> None:
     capacity = _capacity(built.id, built.storage_tb)
     for module in instance.disk.glob("module-*"):
         ModuleFile(module).close()  # refuses one in use
-    client = instance.switch_on(restore=instance.file.attempts, passphrase=bytes(passphrase) or None)
+    client = instance.switch_on(held=True, restore=instance.file.attempts, passphrase=bytes(passphrase) or None)
     try:
         (instance.disk / PAIRING).unlink(missing_ok=True)
         for module in instance.disk.glob("module-*"):

@@ -53,9 +53,38 @@ def ask(instance: Instance, **said: object) -> dict[str, Any] | None:
             answer = read(line)
         except (Broken, OSError):
             raise Refusal(f"{instance.folder}: the machine stopped before it answered") from None
-    if answer.get("ok"):
+    return checked(answer)
+
+
+def checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer; raise what it says where it is a refusal, as `ask` does."""
+    if answer.get("ok") is True:
         return answer
-    text = str(answer.get("text"))
-    if answer.get("status") is not None:
-        raise smc.SmcRefused.told(smc.Status(int(answer["status"])), text)
+    text, status = str(answer.get("text")), answer.get("status")
+    if type(status) is int and status in set(smc.Status):
+        raise smc.SmcRefused.told(smc.Status(status), text)
     raise InputError(text) if answer.get("kind") == "input" else Refusal(text)
+
+
+def read_keys(instance: Instance, names: list[str]) -> dict[str, bytes] | None:
+    """Return the bytes of keys of the machine that runs; None where none runs; as `ask`."""
+    answer = ask(instance, do="read", keys=names)
+    return None if answer is None else key_bytes(answer, names)
+
+
+def key_bytes(answer: dict[str, Any], names: list[str]) -> dict[str, bytes]:
+    """Return the bytes of keys as an answer holds them.
+
+    Raises
+    ------
+    Refusal
+        It holds others, or not as many as a key has.
+    """
+    told: Any = answer.get("bytes")
+    try:
+        found = {name: bytes.fromhex(told[name]) for name in names}
+    except (TypeError, ValueError, KeyError):
+        raise Refusal("the machine that runs gives no such answer") from None
+    if any(len(raw) != smc.smc_key(name).length for name, raw in found.items()):
+        raise Refusal("the machine that runs has other keys: it is of another version")
+    return found

@@ -12,6 +12,7 @@ import fcntl
 import os
 import selectors
 import socket
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.errors import InputError, Refusal
@@ -30,8 +31,9 @@ LOCK = "smc.lock"
 FASTEST = 1000.0
 """Simulated seconds in one of the clock: what one core steps with room to spare."""
 
+_FARTHEST = 1e9  # beyond any key's type; a whole number in JSON can be more than a float holds
 _LOOK_S = 0.2
-_PATIENCE_S = 5.0
+_PATIENCE_S = 2.0
 
 
 class Manager:
@@ -82,6 +84,9 @@ class Manager:
             status = int(error.status) if isinstance(error, smc.SmcRefused) else None
             kind = "input" if isinstance(error, InputError) else "refusal"
             return {"ok": False, "kind": kind, "status": status, "text": str(error)}
+        except OSError as error:  # what was written cannot be kept: the machine goes on
+            text = f"{self._instance.folder}: {(error.strerror or 'cannot be written').lower()}"
+            return {"ok": False, "kind": "refusal", "status": None, "text": text}
 
     def _done(self, message: Mapping[str, Any]) -> dict[str, Any]:
         do, key = message.get("do"), message.get("key")
@@ -93,10 +98,10 @@ class Manager:
             return {"key": smc.key_at(index if type(index) is int else -1)}
         if do == "read":
             keys: object = message.get("keys")
-            if not isinstance(keys, list):
+            if not isinstance(keys, list) or not all(isinstance(name, str) for name in cast("list[object]", keys)):
                 raise InputError("a list of keys is read")
             now = management.sensors(self._instance, self.running)
-            return {"bytes": {name: smc.read(name, now).hex() for name in map(str, cast("list[object]", keys))}}
+            return {"bytes": {name: smc.read(name, now).hex() for name in cast("list[str]", keys)}}
         if not isinstance(key, str):
             raise InputError("a key has four signs")
         if do == "info":
@@ -105,8 +110,11 @@ class Manager:
         value: object = message.get("value")
         if do != "write" or isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError("what can be done: read, write a number, info, at, now")
-        management.write(self._instance, key, float(value))
-        self.running.hold_fans(management.held_rpm(self._instance))
+        if not -_FARTHEST <= value <= _FARTHEST:  # nor is a NaN
+            raise InputError(f"{key[:4]!r}: no such number can be written")
+        fans = self.running.machine.cooling.fans
+        management.write(self._instance, key, float(value), fans)
+        self.running.hold_fans(management.held_rpm(self._instance, fans))
         return {}
 
 
@@ -161,8 +169,23 @@ def _loop(
     while not stopped():
         if waiting.select(_LOOK_S):
             line, _ = listening.accept()
-            with line:
-                line.settimeout(_PATIENCE_S)
-                with contextlib.suppress(Broken, OSError):
-                    line.sendall(packed(manager.answer(read(line))), QUIET)
+            attend(manager, line, time.monotonic() + _PATIENCE_S)
         manager.catch_up()
+
+
+def attend(manager: Manager, line: socket.socket, until: float) -> None:
+    """Answer the one message of a client, and hang up; one who speaks nonsense, leaves, or dawdles gets no answer.
+
+    Parameters
+    ----------
+    manager : Manager
+        The machine.
+    line : socket
+        The client.
+    until : float
+        When the message must be there: others wait, and the machine's time stands still. [s, monotonic]
+    """
+    with line, contextlib.suppress(Broken, OSError):
+        said = read(line, until=until)
+        line.settimeout(_PATIENCE_S)
+        line.sendall(packed(manager.answer(said)), QUIET)

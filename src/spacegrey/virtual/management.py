@@ -19,6 +19,7 @@ from spacegrey.t2.files import checked, read_json
 from spacegrey.workload.library import workload
 
 if TYPE_CHECKING:
+    from spacegrey.parts.cooling.spec import Fans
     from spacegrey.virtual.instance import Instance
 
 FILE = "smc.json"
@@ -31,7 +32,7 @@ GENERATION = 3.0
 """Of the controller in a T2: what the key RGEN of a real iMac Pro says."""
 
 
-def _fans(instance: Instance) -> tuple[bool, float | None]:
+def _fans(instance: Instance, fans: Fans) -> tuple[bool, float | None]:
     """Return what was written: whether the fans are held, and their target."""
     path = instance.folder / FILE
     try:
@@ -44,22 +45,27 @@ def _fans(instance: Instance) -> tuple[bool, float | None]:
     held, target = content.get("held"), content.get("target_rpm")
     if not isinstance(held, bool) or isinstance(target, bool) or not isinstance(target, float | int | None):
         raise Refusal(f"{path} is damaged")
-    return held, None if target is None else float(target)
+    if target is None:
+        return held, None
+    if not fans.minimum_rpm <= target <= fans.maximum_rpm:
+        raise Refusal(f"{path} is damaged: it holds the fans where they cannot turn")
+    return held, float(target)
 
 
-def held_rpm(instance: Instance) -> float | None:
+def held_rpm(instance: Instance, fans: Fans) -> float | None:
     """Return the speed at which the fans were told to be held, None where they were not. [1/min]."""
-    held, target = _fans(instance)
+    held, target = _fans(instance, fans)
     return target if held else None
 
 
 def _machine(instance: Instance) -> Machine:
     """Return the machine with its fans as they were set."""
     wanted = parse_selector(instance.file.selector)
-    held, target = _fans(instance)
-    if held and target is not None:
-        wanted = replace(wanted, environment=replace(wanted.environment, fan=target))
-    return machine(wanted)
+    found = machine(wanted)
+    target = held_rpm(instance, found.cooling.fans)
+    if target is None:
+        return found
+    return machine(replace(wanted, environment=replace(wanted.environment, fan=target)))
 
 
 def started(instance: Instance, work: str = "idle") -> Stepped:
@@ -92,7 +98,7 @@ def sensors(instance: Instance, running: Stepped) -> dict[str, float | str | int
     """
     built, state = running.machine, running.state()
     fans, loop, chip = built.cooling.fans, built.cooling.controller, built.processor
-    held, target = _fans(instance)
+    held, target = _fans(instance, fans)
     sheet = chip_sheet(built.id)
     return {
         **state,
@@ -102,6 +108,9 @@ def sensors(instance: Instance, running: Stepped) -> dict[str, float | str | int
         "filter_s": loop.filter_s,
         "cpu_rated_w": chip.tdp_w,
         "memory_half_power_w": state["memory_power_w"] / 2.0,
+        "cpu_and_gpu_power_w": state["cpu_power_w"] + state["gpu_power_w"],
+        "filter_error_k": 0.0,
+        "supply_v": RAIL_V,
         "supply_current_a": state["system_power_w"] / RAIL_V,
         "cores": float(chip.cores),
         "fans": float(fans.count),
@@ -148,10 +157,21 @@ def measured(instance: Instance, work: str = "idle", at_s: float | None = None) 
     return sensors(instance, running)
 
 
-def write(instance: Instance, name: str, value: float) -> None:
+def write(instance: Instance, name: str, value: float, fans: Fans | None = None) -> None:
     """Write a key; a fan that is held turns at its target in every run of this machine from here on.
 
     The model has one speed for all fans, so that a write to one is a write to both.
+
+    Parameters
+    ----------
+    instance : Instance
+        The machine.
+    name : str
+        The key.
+    value : float
+        What is written.
+    fans : Fans, optional
+        Of the machine, where it is put together already.
 
     Raises
     ------
@@ -160,10 +180,10 @@ def write(instance: Instance, name: str, value: float) -> None:
     Refusal
         The key is for reading only.
     """
-    fans = _machine(instance).cooling.fans
+    fans = fans or machine(instance.file.selector).cooling.fans
     limits = {"fan_minimum_rpm": fans.minimum_rpm, "fan_maximum_rpm": fans.maximum_rpm}
     taken = smc.checked_write(name, value, limits)
-    held, target = _fans(instance)
+    held, target = _fans(instance, fans)
     if smc.smc_key(name).reads == "fan_held":
         # given back to its controller, a fan has the controller's target
         held, target = bool(taken), target if taken else None

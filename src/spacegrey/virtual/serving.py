@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from types import FrameType
 
 _LOOK_S = 0.02
+_TICK_S = 1.0
 
 
 class Serving(Protocol):
@@ -80,7 +81,11 @@ def told() -> Generator[Ending]:
             signal.signal(number, handler)
 
 
-def beside(ended: Ending, command: str, **address: str) -> int:
+def _nothing() -> None:
+    pass
+
+
+def beside(ended: Ending, command: str, tick: Callable[[], object] = _nothing, **address: str) -> int:
     """Run a command for the shell until it ends, or until this process is told to; return its exit status.
 
     Parameters
@@ -89,6 +94,8 @@ def beside(ended: Ending, command: str, **address: str) -> int:
         From `told`.
     command : str
         The command.
+    tick : callable
+        Called often meanwhile.
     **address : str
         What it finds in its environment.
     """
@@ -97,10 +104,13 @@ def beside(ended: Ending, command: str, **address: str) -> int:
             if ended.wait(_LOOK_S):
                 child.terminate()
                 break
+            tick()
         return child.wait()
 
 
-def until_told(ended: Ending, server: Serving, command: str | None, **address: str) -> int:
+def until_told(
+    ended: Ending, server: Serving, command: str | None, tick: Callable[[], object] = _nothing, **address: str
+) -> int:
     """Serve until this process is told to end, or until a command ends.
 
     Parameters
@@ -111,6 +121,8 @@ def until_told(ended: Ending, server: Serving, command: str | None, **address: s
         Listens already.
     command : str, optional
         For the shell.
+    tick : callable
+        Called once a second at least.
     **address : str
         Where the server is: what the command finds in its environment.
 
@@ -122,8 +134,9 @@ def until_told(ended: Ending, server: Serving, command: str | None, **address: s
     thread = server.start()
     try:
         if command is not None:
-            return beside(ended, command, **address)
-        ended.wait()
+            return beside(ended, command, tick, **address)
+        while not ended.wait(_TICK_S):
+            tick()
         return 0
     finally:
         server.stop()

@@ -81,9 +81,10 @@ class Modules:
 
     def erase(self) -> str:
         """Destroy every key, set the modules up anew, return which pair they are."""
-        self._enclave.client.switch_off()
+        before = self._enclave.client
+        before.switch_off()
         restore(self._instance, self._passphrase or b"")
-        self._enclave.client = self._instance.switch_on(passphrase=self._passphrase)
+        self._enclave.client = self._instance.switch_on(held=before.held or None, passphrase=self._passphrase)
         return self.pair()
 
 

@@ -145,7 +145,13 @@ def test_swapped_modules_start_nothing_until_a_restore(shell, one, url):
     assert "no network" in shell.said
     shell("t2", "restore", one, "--yes", "--network", url)
     assert shell.json("t2", "boot", one, code=1)["code"] == "not-activated"
+    assert "not activated" in shell("t2", "install", one, "--network", url, code=1)
     shell("t2", "activate", one, "--network", url)
+    assert shell.json("t2", "boot", one, code=1)["code"] == "no-system"
+    assert "from recoveryOS" in shell("t2", "install", one, "--network", url, code=1)
+    shell("t2", "boot", one, "--hold", "cmd-r")
+    assert "no network" in shell("t2", "install", one, code=1)
+    shell("t2", "install", one, "--network", url, "--system", "macos-2")
     assert shell.json("t2", "boot", one)["outcome"] == "macos"
 
 

@@ -186,13 +186,18 @@ def test_a_cut_during_a_restore_leaves_data_or_a_machine_that_waits_for_another(
             return world.modules.pair()
 
         def erase(self):
+            assert read_all(world.folder / "system") == installed, "nothing is removed before the keys are"
             events.append(Event("erase"))
             return world.modules.erase()
 
+    installed = read_all(world.folder / "system")
     restore(replace(machine, flash=Marked()), "bridge-2")
+    emptied = read_all(world.folder / "system")
+    assert "boot.efi" in set(installed) - set(emptied)
     erased_at = next(number for number, event in enumerate(events) if event.kind == "erase")
     seen = set()
     for count in play(world, before, events, kept):
+        write_all(world.folder / "system", installed if count <= erased_at else emptied)
         result = boot(world.machine)
         if count > erased_at:
             assert result.code in {"restore-unfinished", "not-activated"}, count

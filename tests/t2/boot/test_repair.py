@@ -1,12 +1,13 @@
 """DFU, revive, restore, activation, and what a strange pair of modules needs."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from spacegrey.errors import Refusal
 from spacegrey.t2.boot.chain import Start, boot
-from spacegrey.t2.boot.factory import install_system
+from spacegrey.t2.boot.factory import check_installer, install_system, install_windows
 from spacegrey.t2.boot.firmware import install, slot_file
 from spacegrey.t2.boot.firmware_password import Mode, set_password
 from spacegrey.t2.boot.log import register
@@ -14,6 +15,7 @@ from spacegrey.t2.boot.policy import SecureBoot, Where
 from spacegrey.t2.boot.repair import activate, restore, revive
 from spacegrey.t2.boot.results import Outcome
 from spacegrey.t2.boot.state import NAME, encode_state, read_state
+from spacegrey.t2.boot.volumes import system_files
 from spacegrey.t2.signer.allowed import read_allowed, write_allowed
 from spacegrey.t2.signer.client import Unreachable
 from spacegrey.t2.signer.exchange import SignerRefused
@@ -45,6 +47,40 @@ def test_revive_keeps_data_policies_and_password(world):
     assert boot(world.machine).outcome is Outcome.MACOS
 
 
+def test_revive_cures_a_recovery_os_that_is_damaged(world, signer):
+    system = world.folder / "system"
+    before = {path.name: path.read_bytes() for path in system.iterdir()}
+    (system / "BaseSystem.dmg").write_bytes(b"damaged")
+    assert boot(world.machine, Start("cmd-r")).asked_network
+    revive(in_dfu(world), "bridge-1")
+    assert not boot(world.machine, Start("cmd-r")).asked_network
+    for name in set(before) - {name for name in before if name.startswith("BaseSystem")}:
+        assert (system / name).read_bytes() == before[name]
+    (signer / "builds" / "internet-recovery" / "BaseSystem.dmg").write_bytes(b"another")
+    after = revive(in_dfu(world), "bridge-2")
+    assert after.build == "bridge-2", "the network's recoveryOS is not good: the firmware is mended all the same"
+    assert not boot(world.machine, Start("cmd-r")).asked_network
+
+
+def test_a_repair_of_a_disk_that_cannot_be_written_says_so_and_can_be_made_again(world):
+    class Full:
+        def replace(self, *_file):
+            raise OSError(28, "No space left on device")
+
+        def remove(self, _name):
+            pass
+
+    machine = in_dfu(world)
+    for repair in (revive, restore):
+        with pytest.raises(Refusal, match="the internal disk cannot be written: no space left on device"):
+            repair(replace(machine, internal=replace(machine.internal, files=Full())), "bridge-1")
+        assert boot(world.machine).outcome is (Outcome.MACOS if repair is revive else Outcome.DFU)
+        if repair is revive:
+            in_dfu(world)
+    restore(world.machine, "bridge-1")
+    assert boot(world.machine).code == "not-activated"
+
+
 @pytest.mark.claims("R2")
 def test_restore_erases_and_starts_over(world):
     own_choices(world)
@@ -52,8 +88,48 @@ def test_restore_erases_and_starts_over(world):
     assert world.modules.erased == 1
     assert (after.secure_boot, after.external_boot, after.firmware_password) == (SecureBoot.FULL, False, None)
     assert boot(world.machine).code == "not-activated"
+    with pytest.raises(Refusal, match="not activated"):
+        check_installer(world.machine.state.load())
     activate(world.machine)
+    reinstalled(world)
+
+
+def reinstalled(world):
+    """An empty disk starts nothing; recoveryOS, which the restore laid down, installs a system that starts."""
+    result = boot(world.machine)
+    assert (result.outcome, result.code) == (Outcome.ASSISTANT, "no-system")
+    with pytest.raises(Refusal, match="from recoveryOS or macOS"):
+        check_installer(world.machine.state.load())
+    world.network.up = False
+    assert boot(world.machine, Start("cmd-r")).outcome is Outcome.RECOVERY
+    world.network.up = True
+    check_installer(world.machine.state.load())
+    install_system(world.machine, "macos-1", system_files("j137"))
     assert boot(world.machine).outcome is Outcome.MACOS
+
+
+def test_a_restore_leaves_nothing_that_was_installed(world):
+    install_windows(world.machine, b"MZ")
+    kept = world.network.local.files("internet-recovery")
+    restore(in_dfu(world), "bridge-1")
+    names = sorted(path.name for path in (world.folder / "system").iterdir())
+    assert names == sorted(name for name in kept if name.startswith("BaseSystem"))
+    assert not list((world.folder / "windows").iterdir())
+
+
+def test_a_restore_without_a_recovery_os_in_the_network_leaves_an_empty_disk(world, signer):
+    shutil.rmtree(signer / "builds" / "internet-recovery")
+    restore(in_dfu(world), "bridge-1")
+    assert not list((world.folder / "system").iterdir())
+    assert boot(world.machine).code == "network"
+
+
+def test_a_restore_with_a_damaged_recovery_os_erases_nothing(world, signer):
+    (signer / "builds" / "internet-recovery" / "BaseSystem.dmg").write_bytes(b"another")
+    with pytest.raises(Refusal, match="recoveryOS"):
+        restore(in_dfu(world), "bridge-1")
+    assert world.modules.erased == 0
+    assert (world.folder / "system" / "boot.efi").exists()
 
 
 @pytest.mark.claims("R2")
@@ -66,7 +142,7 @@ def test_strange_modules_start_nothing_until_a_restore(world):
     assert boot(world.machine).code == "modules"
     restore(world.machine, "bridge-1")
     activate(world.machine)
-    assert boot(world.machine).outcome is Outcome.MACOS
+    reinstalled(world)
 
 
 @pytest.mark.parametrize("repair", [revive, restore])
@@ -115,7 +191,7 @@ def test_a_lost_state_needs_a_restore(world):
         revive(world.machine, "bridge-1")
     restore(world.machine, "bridge-1")
     activate(world.machine)
-    assert boot(world.machine).outcome is Outcome.MACOS
+    reinstalled(world)
 
 
 def test_damaged_firmware_is_cured_by_a_revive(world):

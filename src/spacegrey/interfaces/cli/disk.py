@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from spacegrey.virtual.nbd.server import Address
 
 T = TypeVar("T")
+
+LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
+"""Bytes of a Unix socket's path: `sun_path` of the system, less the zero that ends it."""
 
 EXAMPLES = """
 spacegrey disk create my-disk --size 1TB --key-file my-disk.key
@@ -148,7 +153,16 @@ def _address(folder: Path, socket: Path | None, tcp: str | None) -> Address:
 
     if socket and tcp:
         raise InputError("choose --socket or --tcp, not both")
-    return parse_tcp(tcp) if tcp else Address(path=(socket or folder / "disk.sock").absolute())
+    if tcp:
+        return parse_tcp(tcp)
+    path = (socket or folder / "disk.sock").absolute()
+    length = len(os.fsencode(path))
+    if length > LONGEST_SOCKET:
+        raise InputError(
+            f"{path}: {length} bytes, and the path of a Unix socket has {LONGEST_SOCKET} at most, for clients too; "
+            "name a shorter one with --socket, or choose --tcp"
+        )
+    return Address(path=path)
 
 
 def _key(path: Path) -> XtsKey:
@@ -351,7 +365,7 @@ def _serve(
             write_json({"uri": uri, "capacity_bytes": store.capacity, "read_only": read_only, "tls": bool(keys)})
         elif not command:
             typer.echo(f"serving {folder} at {uri} (Ctrl-C ends it)")
-        status = until_told(ended, server, command, uri=uri)
+        status = until_told(ended, server, command, store.keep, uri=uri)
     if status:
         raise typer.Exit(status)
 

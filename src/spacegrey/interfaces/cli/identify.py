@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,7 +65,7 @@ def identify(
         return
     _print(found)
     if out is not None:
-        typer.echo(f"\nsaved: {out} (try: spacegrey connect {out} --on SELECTOR)")
+        typer.echo(f"\nsaved: {out} (try: spacegrey connect {quote(str(out))} --on SELECTOR)")
 
 
 def _write(found: Found, place: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -88,4 +89,5 @@ def new(
         Uid.KEYRING: "in your key ring: a copy of the folder is worthless without it",
     }
     out.print(f"The chip's key is {where[uid]}.")
-    out.print(f"Next: spacegrey disk serve {folder}, or spacegrey t2 passwd {folder}")
+    named = quote(str(folder))
+    out.print(f"Next: spacegrey disk serve {named}, or spacegrey t2 passwd {named}", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -183,4 +184,4 @@ def _print(out: Path, host: Path, taken: Samples, found: list[Demand], replayed:
     shown.print(f"confidence: {'; '.join([kept.confidence, *kept.doubts])}")
     for words in kept.unseen:
         shown.print(f"not seen: {words}")
-    shown.print(f"\nworkload: {out} (spacegrey run {out} --on imac-pro)", soft_wrap=True)
+    shown.print(f"\nworkload: {out} (spacegrey run {quote(str(out))} --on imac-pro)", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -200,7 +201,7 @@ def _print(made: Plan, out: Path, expected: Estimate | None, done: Progress | No
             f"{done.refused:,} refused",
             soft_wrap=wrap,
         )
-    shown.print(f"saved: {out} (spacegrey ask {out} SQL)", soft_wrap=wrap)
+    shown.print(f"saved: {out} (spacegrey ask {quote(str(out))} SQL)", soft_wrap=wrap)
 
 
 def _count(number: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,7 +90,7 @@ def _say(client: EnclaveClient, text: str, as_json: bool) -> None:
     if as_json:
         write_json(client.ask("status"))
     else:
-        console().print(text)
+        console().print(text, soft_wrap=True)  # a command that is copied from there is on one line
 
 
 def status(folder: Dir, as_json: AsJson = False) -> None:
@@ -125,7 +126,9 @@ def status(folder: Dir, as_json: AsJson = False) -> None:
     shown.add_row(
         "memory", "locked: never swapped" if found["memory_locked"] else "may be swapped: it cannot be locked"
     )
-    shown.add_row("disk", "unlocked" if found["unlocked"] else "locked")
+    lasts = "until the command ends that switched the chip on" if found["held"] else "until 't2 lock'"
+    used = ", in use" if found["connections"] else ""
+    shown.add_row("disk", f"unlocked {lasts}{used}" if found["unlocked"] else "locked")
     shown.add_row("FileVault", "on" if found["filevault"] else "off")
     users = [f"{name} (administrator)" if name in found["administrators"] else name for name in found["users"]]
     shown.add_row("users", ", ".join(users) or "none: no password is set")
@@ -157,7 +160,10 @@ def unlock(
         client.ask("unlock", password=_password(secrets), user=user, place=str(place))
     else:
         client.ask("unlock")
-    _say(client, f"{folder}: unlocked until 'spacegrey t2 lock {folder}'", as_json)
+    lasts = f"until you lock it: spacegrey t2 lock {quote(str(folder))}"
+    if client.ask("status")["held"]:
+        lasts = "until the command ends that switched the chip on"
+    _say(client, f"{folder}: unlocked, {lasts}", as_json)
 
 
 def lock(
@@ -217,7 +223,9 @@ def user(
     with instance.powered(passphrase=passphrase(instance, secrets)) as client:
         administrators = client.ask("status")["administrators"]
         if not administrators:
-            raise Refusal(f"no password is set: 'spacegrey t2 passwd {folder} --user NAME' makes the first user")
+            raise Refusal(
+                f"no password is set; make the first user: spacegrey t2 passwd {quote(str(folder))} --user NAME"
+            )
         held = secrets.ask(f"password of {by or administrators[0]}", "SPACEGREY_PASSWORD")
         if change is UserChange.ADD:
             new = secrets.ask(f"password of {name}", "SPACEGREY_NEW_PASSWORD", twice=True)
@@ -284,7 +292,7 @@ def erase(
             client.ask("delete-volume", volume=volume)
         else:
             client.ask("obliterate")
-        _say(client, f"{folder}: erased; 'spacegrey t2 restore {folder}' makes an empty disk", as_json)
+        _say(client, f"{folder}: erased; for an empty disk: spacegrey t2 restore {quote(str(folder))}", as_json)
 
 
 def adopt(folder: Dir, password_fd: Fd = None, as_json: AsJson = False) -> None:

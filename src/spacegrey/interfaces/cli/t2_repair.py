@@ -41,7 +41,7 @@ def revive(
     password_fd: Fd = None,
     as_json: AsJson = False,
 ) -> None:
-    """Install the chip's firmware anew; the disk stays as it is.
+    """Install firmware and recoveryOS anew; the disk is kept.
 
     `t2 boot DIR --hold dfu` first.
     """
@@ -85,6 +85,26 @@ def restore(
         console().print(f"{folder}: restored; the disk is empty, FileVault is off and no password is set")
 
 
+def install(
+    folder: Dir,
+    network: Network = None,
+    system: Annotated[str, typer.Option("--system", metavar="BUILD", help="Which system.")] = "macos-1",
+    password_fd: Fd = None,
+    as_json: AsJson = False,
+) -> None:
+    """Install a system: anew, or another one.
+
+    It is done in recoveryOS or macOS (`t2 boot`), and needs the network: the server signs the system for this machine.
+    """
+    from spacegrey.t2.boot.factory import check_installer, install_system
+    from spacegrey.t2.boot.volumes import system_files
+
+    with opened(folder, Secrets(password_fd), network) as (machine, _):
+        check_installer(machine.state.load())
+        install_system(machine, system, system_files(machine.sheet.model))
+        show(machine.state.load(), as_json)
+
+
 def activate(folder: Dir, network: Network = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
     """Ask the network for an activation.
 
@@ -100,5 +120,6 @@ SUBCOMMANDS = {
     "provision": (provision, "spacegrey t2 provision my-mac --signer my-signer"),
     "revive": (revive, "spacegrey t2 revive my-mac --network http://127.0.0.1:8080"),
     "restore": (restore, "spacegrey t2 restore my-mac --yes"),
+    "install": (install, "spacegrey t2 install my-mac --network http://127.0.0.1:8080"),
     "activate": (activate, "spacegrey t2 activate my-mac --network http://127.0.0.1:8080"),
 }

@@ -126,7 +126,7 @@ def _bytes(
     """Return the bytes of keys, by the machine that runs or, where none does, from a run; write one before."""
     from spacegrey.interfaces.cli.output import say_when_compiling
     from spacegrey.t2.smc import read, smc_key
-    from spacegrey.virtual.line import ask
+    from spacegrey.virtual.line import ask, read_keys
 
     for name in names:
         smc_key(name)
@@ -136,10 +136,10 @@ def _bytes(
             raise InputError("the machine runs (t2 live): --work and --at belong to one that does not")
         if value is not None:
             ask(instance, do="write", key=names[0], value=value)
-        answer = ask(instance, do="read", keys=names)
-        if answer is None:
+        found = read_keys(instance, names)
+        if found is None:
             raise Refusal(f"{instance.folder}: the machine stopped before it answered")
-        return {name: bytes.fromhex(raw) for name, raw in answer["bytes"].items()}
+        return found
     from spacegrey.virtual.management import measured, write
 
     if value is not None:

@@ -226,7 +226,8 @@ def _system(run: _Run, volume: Volume, wanted: Outcome) -> BootResult:
     for file, stage in ((LOADER, "uefi"), (KERNEL, "boot-efi")):
         image = volume.files.read(file)
         if image is None:
-            return _assistant(run, Stop.NO_SYSTEM, f"{volume.name} has no {file}")
+            hint = "" if volume.external else "; 't2 install' in recoveryOS installs a system"
+            return _assistant(run, Stop.NO_SYSTEM, f"{volume.name} has no {file}{hint}")
         failed = _verify(run, volume, file, image, stage)
         if failed is not None:
             return failed

@@ -13,6 +13,7 @@ from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.boot.firmware import install
 from spacegrey.t2.boot.machine import Machine
 from spacegrey.t2.boot.personalise import personalise
+from spacegrey.t2.boot.policy import Where
 from spacegrey.t2.boot.repair import activate
 from spacegrey.t2.boot.state import BootState, StateFile
 from spacegrey.t2.boot.volumes import WINDOWS_LOADER, System, Volume
@@ -59,6 +60,14 @@ def open_machine(folder: Path, sheet: ChipSheet, ecid: int, flash: Flash, servic
         (folder / WINDOWS).mkdir(mode=0o700, exist_ok=True)
     windows = Volume("the Windows partition", HostFiles(folder / WINDOWS), form="ntfs", system=System.WINDOWS)
     return Machine(sheet, sheet.with_ecid(ecid), root, files, state, flash, service, internal, windows)
+
+
+def check_installer(state: BootState) -> None:
+    """Raise `Refusal` where no installer of macOS runs, or the machine is not activated."""
+    if state.session.where not in {Where.RECOVERY_OS, Where.MACOS}:
+        raise Refusal("macOS is installed from recoveryOS or macOS: 't2 boot DIR --hold cmd-r' starts recoveryOS")
+    if not state.activated:
+        raise Refusal("this machine is not activated: 't2 activate DIR --network URL' asks for it")
 
 
 def install_system(machine: Machine, build: str, names: Iterable[str]) -> None:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spacegrey.t2.boot.results import Stop
-from spacegrey.t2.boot.volumes import BUILD, CHUNKLIST, RECOVERY, manifest_name
+from spacegrey.t2.boot.volumes import BUILD, CHUNKLIST, RECOVERY, manifest_name, recovery_files
 from spacegrey.t2.image4.faults import Fault, ManifestRefused
 from spacegrey.t2.image4.verify import Kind, verify
+from spacegrey.t2.signer.exchange import SignerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +131,25 @@ def check_network(machine: Machine) -> Checked:
     listed = fetch(INTERNET, CHUNKLIST)
     manifest = fetch(INTERNET, manifest_name(CHUNKLIST, machine.sheet.model))
     return _check(machine, listed, manifest, lambda number: fetch(INTERNET, RECOVERY, number), machine.sheet.ask_again)
+
+
+def fetched(machine: Machine) -> dict[str, bytes]:
+    """Return the files of the network's recoveryOS, to be laid on a disk; none where the network has none.
+
+    Raises
+    ------
+    Unreachable
+        There is no network.
+    ManifestRefused
+        It has one that is not what was signed.
+    """
+    try:
+        found = check_network(machine)
+        if found.refused is not None:
+            raise found.refused
+        return {name: machine.service.fetch(INTERNET, name) for name in recovery_files(machine.sheet.model)}
+    except SignerRefused:
+        return {}
 
 
 def build_of(volume: Volume) -> str:

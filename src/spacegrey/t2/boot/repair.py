@@ -8,18 +8,25 @@ restore: the first keeps the volumes, the second destroys their keys.
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.boot.firmware import install, new_nonce
 from spacegrey.t2.boot.policy import Session
+from spacegrey.t2.boot.recovery import fetched
 from spacegrey.t2.boot.state import BootState
+from spacegrey.t2.boot.volumes import OTHER_LOADER, SIGNED, WINDOWS_LOADER, manifest_name, system_files
+from spacegrey.t2.image4.faults import ManifestRefused
 from spacegrey.t2.image4.verify import Kind, verify
 from spacegrey.t2.signer.exchange import ACTIVATION
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from spacegrey.t2.boot.machine import Machine
+    from spacegrey.t2.boot.volumes import Volume
 
 
 def _known(machine: Machine) -> BootState | None:
@@ -31,7 +38,7 @@ def _known(machine: Machine) -> BootState | None:
 
 
 def revive(machine: Machine, build: str) -> BootState:
-    """Install the T2's firmware again; every volume stays as it is.
+    """Install the T2's firmware again, and recoveryOS if the network has a good one; all else stays as it is.
 
     Parameters
     ----------
@@ -57,6 +64,8 @@ def revive(machine: Machine, build: str) -> BootState:
         raise Refusal("a restore began and did not end: restore again")
     _waiting(state)
     done = install(machine, state, build)
+    with suppress(ManifestRefused):  # the firmware is what a revive is for
+        _lay(machine, fetched(machine))
     done = replace(done, dfu=False, reason=None, failure=0, session=Session())
     machine.state.save(done)
     return done
@@ -65,8 +74,10 @@ def revive(machine: Machine, build: str) -> BootState:
 def restore(machine: Machine, build: str) -> BootState:
     """Install the T2's firmware, destroy every key of the disk, and take the modules that are there.
 
-    Policies go back to Full Security, the firmware password goes, and the machine has to be activated again. While
-    keys are destroyed the state says that a restore is under way: a machine that loses power then waits in DFU.
+    What was installed is gone with its keys, Windows too; recoveryOS comes from the network, if that has one, and macOS
+    has to be installed anew. Policies go back to Full Security, the firmware password goes, and the machine has to be
+    activated again. While keys are destroyed the state says that a restore is under way: a machine that loses power
+    then waits in DFU.
 
     Parameters
     ----------
@@ -83,7 +94,8 @@ def restore(machine: Machine, build: str) -> BootState:
     Raises
     ------
     Refusal
-        The machine runs; or as `install`, and then nothing was erased.
+        The machine runs; or as `install` and `recovery.fetched`, and then nothing was erased; or what was installed
+        cannot be removed, and then the restore has to be made again.
     """
     state = _known(machine)
     if state is None:
@@ -92,11 +104,42 @@ def restore(machine: Machine, build: str) -> BootState:
         _waiting(state)
     # the signed firmware first: without a network nothing is lost
     state = install(machine, state, build)
+    recovery = fetched(machine)
     machine.state.save(replace(state, restoring=True))
     pair = machine.flash.erase()
+    _empty(machine)
+    _lay(machine, recovery)
     done = BootState(slot=state.slot, firmware_nonce=state.firmware_nonce, build=state.build, pair=pair)
     machine.state.save(done)
     return done
+
+
+def _empty(machine: Machine) -> None:
+    """Remove what was installed: its keys are destroyed."""
+    model = machine.sheet.model
+    own = [manifest_name(file, model, machine.chip.ecid) for file in SIGNED]
+    for volume, names in (
+        (machine.internal, [*system_files(model), *own]),
+        (machine.windows, [WINDOWS_LOADER, OTHER_LOADER]),
+    ):
+        for name in names:
+            with _told(volume):
+                volume.files.remove(name)
+
+
+def _lay(machine: Machine, files: dict[str, bytes]) -> None:
+    """Lay recoveryOS on the internal volume; one that is cut short is noticed when it starts."""
+    with _told(machine.internal):
+        for name, content in files.items():
+            machine.internal.files.replace(name, content)
+
+
+@contextmanager
+def _told(volume: Volume) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Refusal(f"{volume.name} cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def _waiting(state: BootState) -> None:

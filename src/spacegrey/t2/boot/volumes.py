@@ -61,6 +61,22 @@ class Volume:
     administrators: bool = True
 
 
+def system_files(model: str) -> tuple[str, ...]:
+    """Return the names of all files of a macOS that is installed, without the tickets of one machine.
+
+    Examples
+    --------
+    >>> len(system_files("j137")), system_files("j137")[-1]
+    (8, 'BaseSystem.chunklist.j137ap.im4m')
+    """
+    return LOADER, KERNEL, RECOVERY, CHUNKLIST, BUILD, *(manifest_name(file, model) for file in SIGNED)
+
+
+def recovery_files(model: str) -> tuple[str, ...]:
+    """Return the names of the files of a recoveryOS."""
+    return RECOVERY, CHUNKLIST, manifest_name(CHUNKLIST, model)
+
+
 def manifest_name(file: str, model: str, ecid: int | None = None) -> str:
     """Return the name of a file's manifest: for every machine of a model, or for one.
 

@@ -44,6 +44,11 @@ class EnclaveClient:
         self._chip = chip
         _connected(chip).close()
 
+    @property
+    def held(self) -> bool:
+        """Whether this process switched the enclave on for as long as it is there itself."""
+        return self._chip in _lives
+
     def ask(self, do: str, **said: object) -> Any:  # noqa: ANN401 - JSON
         """Send a message and return the answer; bytes go as hexadecimal, None goes not at all.
 
@@ -87,7 +92,10 @@ class EnclaveClient:
 
     def switch_off(self) -> None:
         """Switch the enclave off: it forgets every key. Returns when its process has let go of its files."""
-        self.ask("off")
+        try:
+            self.ask("off")
+        finally:
+            _let_go(self._chip)
         for _ in range(1000):
             if not (run_folder(self._chip) / SOCKET).exists():
                 if child := _children.pop(self._chip, None):
@@ -165,7 +173,7 @@ class Starting:
     """
 
     def __init__(self, chip: Path, disk: Path) -> None:
-        self._chip = chip
+        self._chip, self._waits, self._held = chip, True, False
         words = [sys.executable, "-I", "-m", "spacegrey.t2.enclave.process", str(chip), str(disk)]
         try:
             self._process, self._line, self._told = _spawned(words)
@@ -174,9 +182,12 @@ class Starting:
             raise Refusal(f"the enclave's process cannot be started: {reason}") from None
 
     def tell(self, name: str, **how: object) -> None:
-        """Say which chip it is, and how it starts: what `process.power` takes."""
-        with self._line as line, suppress(OSError):
-            line.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
+        """Say which chip it is, and how it starts: what `process.power` takes; ``held``: until this process ends."""
+        self._waits, self._held = False, bool(how.get("held"))
+        with suppress(OSError):
+            self._line.sendall(json.dumps(_as_json({"name": name, **how})).encode() + b"\n", QUIET)
+        if not self._held:
+            self._line.close()
 
     def client(self) -> EnclaveClient:
         """Return a line to the enclave once it is on.
@@ -188,6 +199,18 @@ class Starting:
         """
         with os.fdopen(self._told) as told:
             line = told.readline()
+        try:
+            self._check(line)
+        except BaseException:
+            self._line.close()
+            raise
+        _children[self._chip] = self._process
+        _let_go(self._chip)  # of one that was killed
+        if self._held:
+            _lives[self._chip] = self._line
+        return EnclaveClient(self._chip)
+
+    def _check(self, line: str) -> None:
         if not line:
             number = os.waitstatus_to_exitcode(os.waitpid(self._process, 0)[1])
             ended = f"signal {-number}" if number < 0 else f"status {number}"
@@ -196,15 +219,13 @@ class Starting:
         if not answer["ok"]:
             os.waitpid(self._process, 0)
         _checked(answer)
-        _children[self._chip] = self._process
-        return EnclaveClient(self._chip)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         """End a process that was told nothing."""
-        if self._line.fileno() >= 0:
+        if self._waits:
             self._line.close()
             os.close(self._told)
             os.kill(self._process, signal.SIGKILL)
@@ -225,7 +246,7 @@ def switch_on(
     meanwhile : callable, optional
         Is called while the process starts.
     how : object
-        What `process.power` takes.
+        What `Starting.tell` takes.
 
     Raises
     ------
@@ -263,3 +284,9 @@ def _spawned(words: list[str]) -> tuple[int, socket.socket, int]:
 
 
 _children: dict[Path, int] = {}  # those that this process started, to be buried
+_lives: dict[Path, socket.socket] = {}  # what they watch, if they are to go when it does, in whatever way
+
+
+def _let_go(chip: Path) -> None:
+    if line := _lives.pop(chip, None):
+        line.close()

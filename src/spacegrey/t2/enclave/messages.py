@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -32,19 +33,19 @@ def packed(message: Message) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-def read(line: socket.socket, head: bytes = b"") -> Message:
-    """Read a message; ``head`` is what was read of its length already.
+def read(line: socket.socket, head: bytes = b"", until: float | None = None) -> Message:
+    """Read a message; ``head`` is what was read of its length already, ``until`` when it must be there (monotonic).
 
     Raises
     ------
     Broken
         There is none, or it is none.
     """
-    (length,) = _LENGTH.unpack(head + _take(line, _LENGTH.size - len(head)))
+    (length,) = _LENGTH.unpack(head + _take(line, _LENGTH.size - len(head), until))
     if length > LARGEST:
         raise Broken("a message is too long")
     try:
-        found: object = json.loads(_take(line, length))
+        found: object = json.loads(_take(line, length, until))
     except (ValueError, RecursionError):
         raise Broken("a message is not JSON") from None
     if not isinstance(found, dict):
@@ -52,10 +53,12 @@ def read(line: socket.socket, head: bytes = b"") -> Message:
     return cast("Message", found)
 
 
-def _take(line: socket.socket, length: int) -> bytes:
+def _take(line: socket.socket, length: int, until: float | None) -> bytes:
     got = bytearray()
     while len(got) < length:
         try:
+            if until is not None:
+                line.settimeout(max(until - time.monotonic(), 1e-3))
             more = line.recv(length - len(got))
         except OSError as error:
             raise Broken(str(error)) from None

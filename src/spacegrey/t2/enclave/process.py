@@ -62,7 +62,7 @@ def power(chip: Path, disk: Path, how: Message) -> Enclave:
     how : dict
         ``name``, ``passphrase`` (hexadecimal), ``adopt``; for a new chip ``make``: ``protection``, ``name``,
         ``attempts``; to erase everything and begin anew ``restore``: the table of attempts; to start, disabled, even
-        where its state does not open ``repair``.
+        where its state does not open ``repair``. ``held``: on only as long as who started it is.
 
     Raises
     ------
@@ -209,8 +209,9 @@ class Service:
     def close(self) -> None:
         """Forget every key, and let go of the files."""
         self.listener.close()
-        self._enclave.lock()
-        self._enclave.close()
+        with self._one:
+            self._enclave.lock()
+            self._enclave.close()
 
     def end(self) -> None:
         """Take no more messages."""
@@ -310,12 +311,14 @@ def _own(line: socket.socket) -> bool:
     return user in {0, os.geteuid()}
 
 
-def _run(chip: Path, service: Service) -> None:
+def _run(chip: Path, service: Service, life: list[socket.socket]) -> None:
     place = run_folder(chip) / SOCKET
     own = place.stat().st_ino
     while not service.off.is_set():
         service.tick()
-        ready, _, _ = select.select([service.listener, service.woken], [], [], TICK_S)
+        ready, _, _ = select.select([service.listener, service.woken, *life], [], [], TICK_S)
+        if life and life[0] in ready:
+            break  # who switched it on for itself has ended, in whatever way
         if not ready:
             try:
                 if place.stat().st_ino != own:
@@ -343,14 +346,16 @@ def main(arguments: list[str]) -> int:
     """Start, say so, and serve until switched off."""
     chip, disk = (Path(argument).absolute() for argument in arguments)
     answer: Message
-    service = None
+    service, held = None, False
     try:
         locked = harden()
         tests = power_on()
         how = _told()
         enclave = power(chip, disk, how)
         listener = _listen(chip)
-        facts = {"on": True, "uid": str(protection_of(chip)), "memory_locked": locked, "self_tests": tests}
+        held = bool(how.get("held"))
+        facts: Message = {"on": True, "held": held, "uid": str(protection_of(chip)), "memory_locked": locked}
+        facts["self_tests"] = tests
         service = Service(enclave, facts, listener, _rom(chip, how))
         service.start(Mode(str(how.get("mode", Mode.NORMAL))))
         answer = {"ok": True}
@@ -370,10 +375,11 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, end)
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
+    life = [socket.socket(fileno=os.dup(0))] if held else []
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    _run(chip, service)
+    _run(chip, service, life)
     service.close()
     with suppress(OSError):
         (run_folder(chip) / SOCKET).unlink()  # the last: who waits for it may switch on again

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 HEALTH_EVERY = 64
 """Flushes between two writings of the health page; closing writes it too."""
+
+KEEP_S = 10.0
+"""How much of a life's counts a cut may lose, where `keep` is called as often: a drive loses minutes. [s]"""
+
+_IDLE_KEEP_S = 300.0  # where nothing but the hours has changed
 
 
 class Store:
@@ -65,6 +72,8 @@ class Store:
         self._pages_read = 0
         self._sequence = before.sequence
         self._closed = False
+        self._keeping = threading.Lock()
+        self._kept, self._kept_s = 0, 0.0
         if not read_only:
             self._keep_health(clean=False)
 
@@ -88,11 +97,30 @@ class Store:
             seconds_on=base.seconds_on + time.monotonic() - self._since,
         )
 
+    def keep(self) -> None:
+        """Write the counters where that is due; for a thread that serves nobody, and calls now and then.
+
+        They are not made durable by it: they outlive this process, and this computer after a flush or some seconds.
+        """
+        waited = time.monotonic() - self._kept_s
+        if self.read_only or self._closed or waited < KEEP_S:
+            return
+        if self._work() != self._kept or waited >= _IDLE_KEEP_S:
+            with suppress(OSError):  # a request finds out what is wrong
+                self._keep_health(clean=False)
+
+    def _work(self) -> int:
+        """Return a number that grows with whatever is counted."""
+        now = self.translation
+        return self._pages_read + now.written + now.moved + now.commits + now.errors + now.blocks.total_erasures
+
     def _keep_health(self, *, clean: bool) -> None:
-        self._sequence += 1
-        counters = replace(self.counters(), clean=clean)
-        for module in self._modules:
-            write_health(module, counters)
+        with self._keeping:
+            self._kept, self._kept_s = self._work(), time.monotonic()
+            self._sequence += 1
+            counters = replace(self.counters(), clean=clean)
+            for module in self._modules:
+                write_health(module, counters)
 
     # reading
 
