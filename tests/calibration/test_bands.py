@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from spacegrey.simulation.calibration import fit
+from spacegrey.simulation.calibration import _ahead, _left_out, fit
 from spacegrey.simulation.calibration_bands import correlated_covariance
 from spacegrey.simulation.calibration_data import course
-from spacegrey.simulation.calibration_judge import _fan
-from spacegrey.simulation.calibration_search import Shape, search
+from spacegrey.simulation.calibration_judge import _fan, band_k
+from spacegrey.simulation.calibration_search import Shape, predicted, search
 
 TRUTH = {"r1": 0.25, "r2": 0.35, "c1": 20.0, "c2": 350.0, "room": 24.0}
 Z90 = 1.645
@@ -125,6 +125,29 @@ def test_rows_that_are_too_far_apart_are_named_and_the_band_holds(known):
     assert found.judged.rmse_k > 2.5
     assert any(f"one each {period_s:.0f} s" in text for text in found.missing)
     assert found.judged.coverage >= 0.8
+
+
+def test_the_band_holds_what_comes_after_and_not_only_what_is_between(known):
+    log = known(seconds=1200).log()
+    # a room that warms all the while is hardly missed between tenths that were seen, and is beyond them
+    log.columns["cpu_temp_c"] = np.round(log["cpu_temp_c"] + 5.0 * (log["time_s"] / 1200.0) ** 2)
+    data = course(log)
+    found = search(data, Shape(2, rises=False), ~data.held, starts=32)
+    between, after = (np.concatenate(one(data, found, {})) for one in (_left_out, _ahead))
+    assert np.abs(after).mean() > 1.3 * np.abs(between).mean()
+    held = np.abs(predicted(found, data) - data.temp_c)[data.held]
+    narrow, wide = (band_k(errors) for errors in (_left_out(data, found, {}), _both(data, found)))
+    assert np.mean(held <= wide) > np.mean(held <= narrow) + 0.05
+
+
+def _both(data, found):
+    return [*_left_out(data, found, {}), *_ahead(data, found, {})]
+
+
+def test_of_few_stretches_the_largest_error_counts():
+    errors = np.r_[np.zeros(99), 3.0]
+    assert band_k([errors] * 3) == 3.0
+    assert band_k([errors] * 6) == 1.0
 
 
 def unlogged_fan(known, seed):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spacegrey.errors import InputError
+from spacegrey.logs.host import Host, host_of
 from spacegrey.logs.log import Found, Log
 from spacegrey.logs.names import DATAFRAME, quantities, rules, words
 from spacegrey.logs.text import LONGEST_NAME, plain
@@ -53,6 +54,8 @@ class Gatherer:
         self.warnings: list[str] = []
         self._given = 0
         self.machine = ""
+        self.processor = ""
+        self.told: Host | None = None
 
     def wants(self, name: str) -> bool:
         """Tell whether a rule names a column; a column that none does is noted."""
@@ -159,8 +162,13 @@ class Gatherer:
         unused = tuple(plain(name.replace(TWICE + TWICE, " no. ")) for name in self.rule_of if name not in used)
         return Log(
             str(self.path), self.format, {"time_s": time, **columns}, tuple(found), unused, tuple(self.warnings),
-            timed or period_s is not None, plain(self.machine),
+            timed or period_s is not None, plain(self.machine), self._host(),
         )  # fmt: skip
+
+    def _host(self) -> Host:
+        """Return what the file tells of its machine: what its reader was told, or what its columns' names say."""
+        names = (name.split(TWICE + TWICE, maxsplit=1)[0] for name in self.rule_of)
+        return self.told or host_of(self.format, names, plain(self.processor)[:80])
 
     def _rising(self, time: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which rows come after every row before them."""

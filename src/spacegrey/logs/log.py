@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from spacegrey.errors import InputError
+from spacegrey.logs.host import NOBODY, Host
 from spacegrey.logs.names import quantities
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Log:
         Whether the file tells when each row was taken; if not, ``time_s`` counts rows.
     machine : str
         The maker's model identifier, where the file names it.
+    host : Host
+        Processor, cores and threads, where the file tells them.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Log:
     warnings: tuple[str, ...] = ()
     timed: bool = True
     machine: str = ""
+    host: Host = NOBODY
 
     @classmethod
     def of(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, cast
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from spacegrey.errors import InputError, unknown
 from spacegrey.sourced import CATALOG, Spec, read_settings, read_toml
@@ -42,6 +42,18 @@ CELSIUS = r"\[°?C\]"
 _ANY_CELSIUS, _ANY_FAHRENHEIT = r"\[(.{0,3}C|℃)\]", r"\[(.{0,3}F|℉)\]"
 
 
+def _compiles(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+Expression: TypeAlias = Annotated[str, AfterValidator(_compiles)]
+"""A regular expression; what is none is refused."""
+
+
 class Quantity(Spec):
     """A quantity that a log may hold."""
 
@@ -59,7 +71,7 @@ class Rule(Spec):
     """A column's name in a tool's file, and the quantity that it is."""
 
     format: str
-    match: str = Field(description="regular expression that the whole name matches, in any case")
+    match: Expression = Field(description="regular expression that the whole name matches, in any case")
     quantity: str
     take: Literal["first", "max", "mean", "sum"] = "first"
     scale: Annotated[float, Field(gt=0)] = 1.0
@@ -68,15 +80,6 @@ class Rule(Spec):
     idle: bool = Field(default=False, description="the column is the share that does not work")
     near: str = Field(default="", description="of columns of one name, that which stands nearest to this quantity's")
     beside: bool = Field(default=False, description="takes columns that another rule has, and leaves them to it too")
-
-    @field_validator("match")
-    @classmethod
-    def _is_expression(cls, text: str) -> str:
-        try:
-            re.compile(text)
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from None
-        return text
 
     def fits(self, name: str) -> bool:
         """Tell whether a column's name is this rule's."""

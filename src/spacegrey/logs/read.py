@@ -6,13 +6,14 @@ import json
 import re
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.errors import InputError, unknown
 from spacegrey.logs import reports, samples, tables
 from spacegrey.logs.gather import MOST_ROWS, Gatherer
+from spacegrey.logs.host import Host
 from spacegrey.logs.names import FORMATS
-from spacegrey.logs.text import lines
+from spacegrey.logs.text import lines, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,8 @@ HEAD_LINES = 400
 """A turbostat that says all it knows of the processor takes more than a hundred lines for it."""
 HEAD_CHARACTERS = 4 << 20
 LONGEST_PERIOD_S = 86_400.0
+COUNTS = ("cores", "threads")
+MOST_CORES = 4096
 RECORDED = {"time_s", "cpu_s", "wanted_s"}
 """Every line of a recording's samples has these."""
 
@@ -182,6 +185,7 @@ def _own(found: Gatherer, path: Path) -> None:
         try:
             kept: Any = json.loads(whole(path))
             columns = {str(name): list(values) for name, values in kept["trace"].items()}
+            found.told = _own_host(kept)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(f"{path}: not a trace that spacegrey exported") from None
     else:
@@ -199,6 +203,27 @@ def _own(found: Gatherer, path: Path) -> None:
         )
 
 
+def _kept(metadata: dict[bytes, bytes] | None) -> object:
+    """Return the record of a saved run; None where there is none."""
+    try:
+        return json.loads((metadata or {})[b"spacegrey"])
+    except (KeyError, ValueError, RecursionError):
+        return None
+
+
+def _own_host(kept: object) -> Host | None:
+    """Return the processor that a run was simulated with."""
+    chip: object = kept
+    for key in ("inputs", "processor"):
+        chip = cast("dict[str, object]", chip).get(key) if isinstance(chip, dict) else None
+    if not isinstance(chip, dict):
+        return None
+    sheet = cast("dict[str, object]", chip)
+    cores, threads = (one if type(one) is int and 0 < one < MOST_CORES else 0 for one in map(sheet.get, COUNTS))
+    name = sheet.get("name")
+    return Host(plain(name)[:80] if isinstance(name, str) else "", "", cores, threads, complete=True)
+
+
 def _parquet(found: Gatherer, path: Path) -> dict[str, list[Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -207,6 +232,7 @@ def _parquet(found: Gatherer, path: Path) -> dict[str, list[Any]]:
     try:
         with pq.ParquetFile(path) as file:
             schema: Any = file.schema_arrow
+            found.told = _own_host(_kept(schema.metadata))
             kinds: dict[str, Any] = {field.name: field.type for field in schema}
             if "time_s" not in kinds:
                 raise InputError(f"{path}: a Parquet file without time_s is not a trace")

@@ -86,6 +86,7 @@ def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
             labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")[:LONGEST_NAME]
         if match[1] == "node_hwmon_chip_names":
             labels[tags.get("chip", "")] = tags.get("chip_name", "")[:LONGEST_NAME]
+        _note(found, match[1], tags)
         name, at = _name(match[1], tags, labels), number(match[4]) * 1e-3 if match[4] else NAN
         # Many series differ in labels that no name needs: only one that is the same in all of them is the next scrape.
         series = f"{match[1]} {match[2] or ''}"
@@ -129,6 +130,7 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
             labels[one.get("chip", "")] = one.get("chip_name", "")[:LONGEST_NAME]
     rows: dict[float, dict[str, float]] = {}
     for one, tag in zip(series, tags, strict=True):
+        _note(found, tag.get("__name__", ""), tag)
         name = _name(tag.get("__name__", ""), tag, labels)
         if not found.wants(name):
             continue
@@ -140,6 +142,14 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
                     rows.setdefault(at, {})[name] = value
     for at in sorted(rows):
         found.row(at, rows[at])
+
+
+def _note(found: Gatherer, metric: str, tags: dict[str, str]) -> None:
+    """Keep what a series of facts says in its labels: the processor's name and the maker's model."""
+    if metric == "node_cpu_info":
+        found.processor = found.processor or tags.get("model_name", "")[:80]
+    if metric == "node_dmi_info":
+        found.machine = found.machine or tags.get("product_name", "")[:80]
 
 
 def _tags(metric: object) -> dict[str, str]:

@@ -21,6 +21,7 @@ def log_html(log: Log) -> str:
     """Return a log as a notebook shows it."""
     every = f"one each {log.period_s:.3g} s" if log.timed else "without times"
     of = f" of a {log.machine}" if log.machine else ""
+    of += f" ({log.host.words})" if log.host.words else ""
     under = f"{words(log.format)}{of}; {len(log):,} rows over {duration(log.duration_s)}, {every}"
     rows = [
         [

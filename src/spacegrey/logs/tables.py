@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError
 from spacegrey.logs.gather import numbered
+from spacegrey.logs.host import Host
 from spacegrey.logs.text import NAN, Dates, Days, clock_s, day_number, moment_s, number
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from spacegrey.logs.gather import Gatherer
 
 _DAY_S = 86400.0
+_MOST_THREADS = 4096
 # HWiNFO's time in one column has its milliseconds as they are, and then 03Z: a format that it does not fill in
 _UNPADDED = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)\.(\d{1,3})03Z$")
+# of HWiNFO's row of devices; behind a second colon stands a part of it
+_PROCESSOR = re.compile(r"CPU \[#0\]: ([^:]{1,80})")
 
 
 def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
@@ -120,6 +124,7 @@ def turbostat(found: Gatherer, lines: Iterator[str]) -> None:
     """Read turbostat: perhaps a report on the processor, then tables whose line for all cores is marked with dashes."""
     head: list[str] = []
     seen_head, cut = False, 0
+    cores, threads = set[tuple[str, ...]](), set[str]()
     for line in lines:
         fields = line.split()
         if is_turbostat_head(fields):
@@ -130,12 +135,17 @@ def turbostat(found: Gatherer, lines: Iterator[str]) -> None:
         per_core = [name for name in ("Package", "Node", "Die", "Core", "CPU") if name in head]
         values = dict(zip(head, fields, strict=False))
         if per_core and any(values.get(name) != "-" for name in per_core):
+            if len(threads) < _MOST_THREADS:
+                cores.add(tuple(values.get(name, "") for name in per_core if name != "CPU"))
+                threads.add(values.get("CPU", ""))
             continue
         if len(fields) < len(head):
             cut += 1
             continue
         time_s = number(values.get("Time_Of_Day_Seconds", ""))
         found.row(time_s, {name: number(text) for name, text in values.items() if found.wants(name)})
+    if {"Core", "CPU"} <= set(head) and cores:
+        found.told = Host(cores=len(cores), threads=len(threads), complete=True)
     if cut:
         found.warn(f"{cut} rows are cut short and left out")
 
@@ -196,6 +206,8 @@ def _rows(
             )
         time_s = time_of(fields)
         if time_s != time_s and again:  # noqa: PLR0124 - NaN: what follows the head at the end is a row of devices
+            chip = next((device[1] for device in map(_PROCESSOR.match, fields) if device), "")
+            found.processor = found.processor or chip
             continue
         found.row(time_s, {name: number(fields[place]) for place, name in wanted if place < len(fields)})
     if again:

@@ -35,6 +35,9 @@ SHAPES = (
     Shape(2, rises=True),
     Shape(3, rises=True),
 )
+WARMED = tuple(replace(shape, warmed=True) for shape in SHAPES if not shape.rises)
+"""Tried besides where the room is known: the air in a machine may be warmer than it."""
+ROOM_AIR, OWN_AIR = "the room's air", "the air that the cooler seems to draw"
 LEADS_S = (0.0, -1.0, 1.0, 2.0, 3.0)
 """How much later than the temperature a power may be shown: some tools read a power that is slow to follow. [s]"""
 JUMPY_K = 1.5
@@ -114,6 +117,19 @@ class Fit:
     def shape(self) -> Shape:
         """The chosen shape."""
         return self.found.shape
+
+    @property
+    def air(self) -> str:
+        """Over which air its resistances are: the room that is known, or the air that the cooler seems to draw."""
+        return OWN_AIR if self.shape.warmed or "room" in self.found.names else ROOM_AIR
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What makes it likely that the log is of another machine than ``on``; empty where that is not told."""
+        from spacegrey.machine.assembly import machine
+        from spacegrey.simulation.calibration_machine import check_machine
+
+        return tuple(check_machine(self.log, machine(self.on))) if self.on else ()
 
     def number(self, name: str) -> Number | None:
         """Return a number by its name; None if the fit has none of that name."""
@@ -208,8 +224,10 @@ def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], N
     -----
     The package's reading is followed; where it jumps as the hottest core does and the mean of the cores is logged, that
     mean. Three tenths of the time (the 4th, 7th and 10th) are held out. On the rest the order is chosen by
-    leaving out tenths in turn; a larger shape must err by 2.5 % less. Where a log starts again after a gap, its first
-    reading starts the ladder; else the ladder is driven by power alone. The numbers come from all rows in the end.
+    leaving out tenths in turn; a larger shape must err by 2.5 % less. The band of the prediction is from these errors
+    and from those on the last third of the tenths by a fit to the others. Where a log starts again after a gap, its
+    first reading starts the ladder; else the ladder is driven by power alone. The numbers come from all rows in the
+    end.
     """
     fixed = known_room(log, ambient_c)
     one = _chosen(log, fixed, PACKAGE, update)
@@ -221,7 +239,7 @@ def fit(log: Log, *, ambient_c: float | None = None, update: Callable[[float], N
         one = other if _rmse(other.left_out) < CALMER * _rmse(one.left_out) else one
     data, shape = one.data, one.found.shape
     at = predicted(one.found, data)
-    judged = judge(data, at, band_k(one.left_out))
+    judged = judge(data, at, band_k([*one.left_out, *_ahead(data, one.found, fixed)]))
     everything = np.ones(len(data.time_s), dtype=bool)
     final = search(data, shape, everything, fixed=fixed, near=[one.found], starts=FEWER_STARTS, banded=True)
     update(1.0)
@@ -243,6 +261,10 @@ class _Chosen:
     tried: tuple[Tried, ...]
 
 
+def _within(one: Shape, other: Shape) -> bool:
+    return one.order <= other.order and one.rises <= other.rises and one.warmed <= other.warmed
+
+
 def _rmse(errors: list[NDArray[np.float64]]) -> float:
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
 
@@ -257,8 +279,9 @@ def _chosen(log: Log, fixed: dict[str, float], sensor: str, update: Callable[[fl
     left_out: dict[Shape, list[NDArray[np.float64]]] = {}
     # Where the fan is logged the flow is known, and nothing is left to follow the rise.
     shapes = [shape for shape in SHAPES if not (shape.rises and data.fan_max_rpm)]
+    shapes += WARMED if "room" in fixed else ()
     for place, shape in enumerate(shapes):
-        below = [one for other, one in fitted.items() if other.order <= shape.order and other.rises <= shape.rises]
+        below = [one for other, one in fitted.items() if _within(other, shape)]
         found = fitted[shape] = search(data, shape, use, fixed=fixed, near=below[-2:])
         errors = left_out[shape] = _left_out(data, found, fixed)
         tried.append(Tried(shape, _rmse(errors)))
@@ -338,9 +361,23 @@ def _left_out(data: Course, found: Searched, fixed: dict[str, float]) -> list[ND
     return errors or [(predicted(found, data) - data.temp_c)[~data.held]]
 
 
+def _ahead(data: Course, found: Searched, fixed: dict[str, float]) -> list[NDArray[np.float64]]:
+    """Return the errors on the last third of the tenths by a fit to those before: what comes is not between. [K]."""
+    able = np.unique(data.block[~data.held])
+    out = ~data.held & np.isin(data.block, able[max(2 * len(able) // 3, 2) :])
+    out &= ~np.isin(data.block, data.block[data.start >= 0])
+    if not out.any():
+        return []
+    use = ~data.held & (data.block < data.block[out].min())
+    one = search(data, found.shape, use, fixed=fixed, near=[found], starts=FOLD_STARTS, polished=1)
+    wrong = predicted(one, data) - data.temp_c
+    return [wrong[data.block == number] for number in np.unique(data.block[out])]
+
+
 def _simplest(tried: list[Tried]) -> Shape:
     """Return the simplest shape that no larger one beats by more than chance."""
-    ordered = sorted(tried, key=lambda one: (one.shape.order + one.shape.rises, one.shape.rises))
+    # Air that other parts warm is there in every machine: it comes before another lump.
+    ordered = sorted(tried, key=lambda one: (_size(one.shape), one.shape.rises, not one.shape.warmed))
     chosen = ordered[0]
     for one in ordered[1:]:
         # A fan that nobody logged may run as it likes: what follows the rise must gain more than another lump.
@@ -348,3 +385,7 @@ def _simplest(tried: list[Tried]) -> Shape:
         if one.left_out_rmse_k < min(less * chosen.left_out_rmse_k, chosen.left_out_rmse_k - LEAST_GAIN_K):
             chosen = one
     return chosen.shape
+
+
+def _size(shape: Shape) -> int:
+    return shape.order + shape.rises + shape.warmed

@@ -14,12 +14,41 @@ TIMES = 9
 """Correlation times that are weighed against each other, evenly on a logarithmic scale ..."""
 LONGEST = 1.0 / 3.0
 """... from one group of rows to this share of the log: a slower error is a level of its own. Assumed."""
+LEAST_FLAT = 0.15
+"""A reading that so much of a log stays at ..."""
+STILL = 0.9
+"""... and that is followed by itself so often, is rounded alike."""
 SHARES = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98])
 """Shares of the variance that follow, of which the likelihood chooses."""
 
 
+def flat(temp_c: NDArray[np.float64]) -> tuple[NDArray[np.bool_], float]:
+    """Return the rows of the reading that a log stays at, and the standard deviation of the rounding they share. [K].
+
+    A processor that throttles is held at one temperature: the same rounded reading for minutes, whose rounding no
+    number of rows averages out. None where no reading is that frequent and that still.
+
+    Examples
+    --------
+    >>> rows, common_k = flat(np.array([40.0, 70.0, 90.0, *[100.0] * 17]))
+    >>> int(rows.sum()), round(common_k, 2)
+    (17, 2.89)
+    """
+    levels, count = np.unique(temp_c, return_counts=True)
+    rows = temp_c == levels[int(np.argmax(count))]
+    before = int(rows[:-1].sum())
+    stays = int((rows[1:] & rows[:-1]).sum()) / before if before else 0.0
+    if len(levels) < 2 or rows.mean() < LEAST_FLAT or stays < STILL:  # noqa: PLR2004 - one level has no distance
+        return np.zeros(len(temp_c), dtype=bool), 0.0
+    return rows, float(np.diff(levels).min()) / float(np.sqrt(12.0))
+
+
 def correlated_covariance(
-    jacobian: NDArray[np.float64], residual: NDArray[np.float64], worked_s: NDArray[np.float64], soft_k: float
+    jacobian: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    worked_s: NDArray[np.float64],
+    soft_k: float,
+    common: tuple[NDArray[np.bool_], float] | None = None,
 ) -> NDArray[np.float64]:
     """Return the covariance of numbers that were fitted with a soft loss to errors that follow each other.
 
@@ -33,6 +62,8 @@ def correlated_covariance(
         Time without the gaps between segments. [s]
     soft_k : float
         Error beyond which the loss grows less than its square. [K]
+    common : (bool array, float), optional
+        Rows that share one error besides, and its standard deviation, as `flat` returns them. [K]
 
     Returns
     -------
@@ -97,4 +128,7 @@ def correlated_covariance(
     chance: NDArray[np.float64] = np.exp(np.array(logs) - max(logs))
     middle = sum((part * one for part, one in zip(chance, scatters, strict=True)), np.zeros_like(alone))
     middle /= chance.sum()
+    if common is not None and common[0].any():
+        shared = (jacobian * weight[:, None])[common[0]].sum(axis=0) * common[1]
+        middle = middle + np.outer(shared, shared)
     return bread @ middle @ bread

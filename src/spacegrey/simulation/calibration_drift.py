@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spacegrey.errors import Refusal
-from spacegrey.simulation.calibration import FEWER_STARTS, FOLD_STARTS, SHAPES, Fit, fit, known_room, shifted
+from spacegrey.logs.host import Host, contradiction
+from spacegrey.simulation.calibration import (
+    FEWER_STARTS,
+    FOLD_STARTS,
+    OWN_AIR,
+    ROOM_AIR,
+    SHAPES,
+    Fit,
+    fit,
+    known_room,
+    shifted,
+)
 from spacegrey.simulation.calibration_data import POWERS, Course, course, joined
+from spacegrey.simulation.calibration_machine import check_pair
 from spacegrey.simulation.calibration_numbers import Z90
-from spacegrey.simulation.calibration_search import Searched, search
+from spacegrey.simulation.calibration_search import Searched, bounds_of, search
 
 if TYPE_CHECKING:
     from spacegrey.logs.log import Log
@@ -22,6 +34,10 @@ MUCH_BETTER = 0.9
 """A larger shape must leave so much less of the squared error: each number that is free widens the band."""
 WIDE = 0.3
 """A band wider than this says nothing of a machine's cooling."""
+ROOMS_APART_K = 2.5
+"""Standard deviation of two rooms that nobody measured: nine of ten pairs are within 4 K. Assumed. [K]"""
+MOST_CHANGE = 2.5
+"""Dust and old paste change a whole resistance by no more than this factor. Assumed: half is seen at most."""
 SAME_FAN = 0.05
 """Whole resistances are compared where the fans ran as fast, within this share."""
 
@@ -94,14 +110,7 @@ def since(old: Record, new: Fit) -> Drift:
     Refusal
         The two fits share no number that both identify, are of two machines, or followed different powers or readings.
     """
-    if old.driver != new.data.driver:
-        raise Refusal(
-            f"the older fit was driven by {old.driver}, this one by {new.data.driver}: they cannot be compared"
-        )
-    if old.sensor != new.data.sensor:
-        raise Refusal(f"the older fit follows {old.sensor}, this one {new.data.sensor}: they cannot be compared")
-    if old.model and new.log.machine and old.model != new.log.machine:
-        raise Refusal(f"the older fit is of a {old.model}, this log of a {new.log.machine}: two machines")
+    _refuse_unlike(old, new)
     same_fan = old.fan == (new.data.fan_column or "")
     for what in COMPARED:
         one, other = old.numbers.get(what), new.number(what)
@@ -124,21 +133,49 @@ def since(old: Record, new: Fit) -> Drift:
     )
 
 
+def _refuse_unlike(old: Record, new: Fit) -> None:
+    """Raise `Refusal` where two fits are of two machines or went by different inputs."""
+    if old.driver != new.data.driver:
+        raise Refusal(
+            f"the older fit was driven by {old.driver}, this one by {new.data.driver}: they cannot be compared"
+        )
+    if old.sensor != new.data.sensor:
+        raise Refusal(f"the older fit follows {old.sensor}, this one {new.data.sensor}: they cannot be compared")
+    if old.model and new.log.machine and old.model != new.log.machine:
+        raise Refusal(f"the older fit is of a {old.model}, this log of a {new.log.machine}: two machines")
+    if _air(old) != new.air:
+        raise Refusal(f"the older fit goes by {_air(old)}, this one by {new.air}: compare the two logs with dust-check")
+    against = contradiction(new.log.host, _host(old))
+    if against:
+        raise Refusal(f"the older fit's log shows {against[1]} and {new.log.name} {against[0]}: two machines")
+
+
+def _host(old: Record) -> Host:
+    return Host(old.processor, cores=old.cores, threads=old.threads, complete=old.every_core)
+
+
+def _air(old: Record) -> str:
+    """Return which air a fit's resistances are over: as `Fit.air` has it."""
+    room = old.numbers.get("room")
+    given = room is not None and room.identified and room.low == room.high
+    return ROOM_AIR if given and "air_above" not in old.numbers else OWN_AIR
+
+
 def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tuple[Drift, Fit]:
     """Return what changed between two logs of one machine: all but the way into the air is taken to be the same.
 
     Parameters
     ----------
     ambient_c : float, optional
-        The room of both logs; where it is not given, what each log says of it, and else left open. [degC]
+        The room of both logs; where it is not given, what each log says of it. Where a log says nothing, both rooms
+        are left open, and taken to differ by no more than rooms do: nine times of ten by less than 4 K. [degC]
 
     Raises
     ------
     Refusal
-        A log cannot be fitted, or the two are of two machines or hold different columns.
+        A log cannot be fitted, or the two are of two machines, hold different columns, or differ by more than dust can.
     """
-    if before.machine and after.machine and before.machine != after.machine:
-        raise Refusal(f"{before.name} is of a {before.machine} and {after.name} of a {after.machine}: two machines")
+    check_pair(before, after)
     first = fit(before, ambient_c=ambient_c)
     driver = first.data.driver
     if driver not in after:
@@ -161,21 +198,47 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
     fixed: dict[str, float] = {}
     if rooms[0] is not None and rooms[1] is not None:
         fixed = {"room": rooms[0], "later_room": rooms[1] - rooms[0]}
-    return _loss(joined(first.data, data), first, fixed), first
+    drift = _loss(joined(first.data, data), first, fixed)
+    if not 1.0 / MOST_CHANGE < drift.before / drift.after < MOST_CHANGE:
+        raise Refusal(
+            f"{before.name} shows {drift.before:.2g} K/W and {after.name} {drift.after:.2g} K/W: no dust and no paste "
+            f"changes so much; two machines, or a fan that nobody logged"
+        )
+    return drift, first
+
+
+def _rooms_alike(found: Searched) -> Searched:
+    """Return what was found with what is known of two rooms that nobody measured: they are seldom far apart.
+
+    The numbers are moved along their covariance, as a normal prior on the difference of the rooms does.
+    """
+    if "later_room" not in found.names:
+        return found
+    place = found.names.index("later_room")
+    covariance = found.covariance
+    gain = covariance[:, place] / (covariance[place, place] + ROOMS_APART_K**2)
+    values = dict(found.values)
+    for name, step in zip(found.names, gain * found.values["later_room"], strict=True):
+        low, high, logarithmic = bounds_of(name)
+        moved = values[name] * float(np.exp(-step)) if logarithmic else values[name] - float(step)
+        values[name] = min(max(moved, low), high)
+    return replace(found, values=values, covariance=covariance - np.outer(gain, covariance[place]))
 
 
 def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
     """Return what two courses as one show: all their numbers but the way into the air and the room are the same."""
     everything = np.ones(len(both.time_s), dtype=bool)
-    most = max(first.shape.order, 2)
+    most, warmed = max(first.shape.order, 2), first.shape.warmed and "room" in fixed
     chosen: Searched | None = None
-    for shape in [one for one in SHAPES if one.order <= most and not (one.rises and both.fan_max_rpm)]:
+    able = [one for one in SHAPES if one.order <= most and not (one.rises and both.fan_max_rpm)]
+    for shape in [replace(one, warmed=warmed) for one in able]:
         near = [first.found] if shape == first.shape else []
         found = search(both, shape, everything, fixed=fixed, near=near, starts=FEWER_STARTS)
         if chosen is None or found.cost < MUCH_BETTER * chosen.cost:
             chosen = found
     assert chosen is not None  # noqa: S101 - one lump is always tried
     found = search(both, chosen.shape, everything, fixed=fixed, near=[chosen], starts=FOLD_STARTS, banded=True)
+    found = _rooms_alike(found)
     order = chosen.shape.order
     names = [f"r{one}" for one in range(1, order + 1)]
     more = float(np.exp(found.values["loss"]))

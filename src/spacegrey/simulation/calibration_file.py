@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import Field
 
 from spacegrey.errors import InputError
@@ -15,6 +14,7 @@ from spacegrey.machine.assembly import machine
 from spacegrey.machine.catalog import read_machine
 from spacegrey.machine.selector import parse_selector
 from spacegrey.simulation.calibration_data import PACKAGE
+from spacegrey.simulation.calibration_machine import check_machine
 from spacegrey.simulation.calibration_settings import settings
 from spacegrey.simulation.runfile import write_whole
 from spacegrey.sourced import Spec, read_settings, read_toml
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PART = "fitted"
-CLOCK_SLACK = 1.05
-"""A clock in the log above the processor's highest by more than this is another processor's."""
-POWER_SLACK = 1.5
-"""A power that lasts above the processor's short limit by more than this is another processor's."""
 
 
 class RecordedNumber(Spec):
@@ -52,6 +48,10 @@ class Record(Spec):
     made: dt.date
     machine: str = ""
     model: str = ""
+    processor: str = ""
+    cores: int = 0
+    threads: int = 0
+    every_core: bool = False
     driver: str
     sensor: str = PACKAGE
     shape: str
@@ -79,6 +79,10 @@ def record(fit: Fit, *, made: dt.date, selector: str = "") -> dict[str, Any]:
         "made": made,
         "machine": selector,
         "model": fit.log.machine,
+        "processor": fit.log.host.processor,
+        "cores": fit.log.host.cores,
+        "threads": fit.log.host.threads,
+        "every_core": fit.log.host.complete,
         "driver": data.driver,
         "sensor": data.sensor,
         "shape": fit.shape.words,
@@ -146,36 +150,6 @@ def read_record(path: Path) -> Record:
     if kept.format != FORMAT:
         raise InputError(f"{path}: a fit of format {kept.format}; this version reads format {FORMAT}")
     return kept
-
-
-def check_machine(fit_log: Any, built: Machine) -> None:  # noqa: ANN401 - a Log or what looks like one
-    """Refuse a log of another machine: by the model that it names, or a clock or power that the processor has not.
-
-    Raises
-    ------
-    InputError
-        The log is of another machine.
-    """
-    if fit_log.machine and built.spec.model and fit_log.machine != built.spec.model:
-        raise InputError(
-            f"{fit_log.name}: the log is of a {fit_log.machine}, and {built.selector} is a {built.spec.model}"
-        )
-    chip = built.processor
-    if "cpu_power_w" in fit_log:
-        drawn = float(np.nanquantile(fit_log["cpu_power_w"], 0.9))
-        if drawn > POWER_SLACK * chip.pl2_w:
-            raise InputError(
-                f"{fit_log.name}: the log shows {drawn:.0f} W, and {chip.name} may draw {chip.pl2_w:g} W: "
-                "a log of another machine"
-            )
-    if "cpu_clock_ghz" in fit_log:
-        seen = float(np.nanquantile(fit_log["cpu_clock_ghz"], 0.99))
-        highest = max(clock for _, clock in chip.turbo_bins)
-        if seen > CLOCK_SLACK * highest:
-            raise InputError(
-                f"{fit_log.name}: the log shows {seen:.2f} GHz, and {chip.name} reaches {highest:g} GHz: "
-                "a log of another machine"
-            )
 
 
 def write_machine(fit: Fit, selector: str, path: Path) -> list[Written]:

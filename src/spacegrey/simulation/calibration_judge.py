@@ -25,6 +25,8 @@ AHEAD = 0.25
 """Skill from which a fit is well ahead of persistence."""
 BAND = 0.90
 _BAND_QUANTILE = 0.95
+_LEAST_STRETCHES = 4
+"""Of fewer stretches the largest error counts."""
 _JUMPS = 0.4
 _MEANS_S = 30.0
 _SLOW_ROWS_S = 5.0
@@ -82,14 +84,16 @@ def band_k(left_out: Sequence[NDArray[np.float64]]) -> float:
     Notes
     -----
     A stretch that nobody has seen errs as a whole, by a mean that scatters from tenth to tenth as Student's t has it,
-    and within itself. The band holds both, and is at least the 95th percentile of all errors.
+    and within itself. The band holds both, and is at least the 95th percentile of all errors, of fewer than four
+    stretches the largest.
 
     Examples
     --------
-    >>> band_k([np.linspace(-2.0, 2.0, 201), np.linspace(-2.0, 2.0, 201)])
+    >>> band_k([np.linspace(-2.0, 2.0, 201)] * 4)
     1.9
     """
-    pooled = float(np.quantile(np.abs(np.concatenate(left_out)), _BAND_QUANTILE))
+    few = len(left_out) < _LEAST_STRETCHES
+    pooled = float(np.quantile(np.abs(np.concatenate(left_out)), 1.0 if few else _BAND_QUANTILE))
     means = np.array([float(errors.mean()) for errors in left_out])
     within = float(np.quantile(np.abs(np.concatenate([one - one.mean() for one in left_out])), BAND))
     between = 0.0

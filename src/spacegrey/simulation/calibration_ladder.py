@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 MOST_ORDER = 3
 # what a trial's row holds: K/W from each lump to the next and J/K of each, the air, the heat, what a later log may have
-# of its own (a warmer room, a logarithm of the last resistance), then each segment's start
+# of its own (a warmer room, a logarithm of the last resistance), what other parts add to the air at the fan's highest
+# speed, then each segment's start
 COLUMNS = (
     "r1", "r2", "r3", "c1", "c2", "c3", "room", "fan_exponent", "rise_exponent", "gpu_k_per_w", "rise_lag",
-    "rest_share", "later_room", "loss",
+    "rest_share", "later_room", "loss", "air_above",
 )  # fmt: skip
 RISE_REFERENCE_K = 30.0
 """Rise at which the last resistance is stated where it depends on the rise. [K]"""
@@ -52,7 +53,7 @@ def ladder(
 
     Parameters
     ----------
-    trials : float64, shape (trials, 14 + segments)
+    trials : float64, shape (trials, 15 + segments)
         Rows as in `COLUMNS`; after them for each segment the share of the first rise that the last lump has.
     order : int
         Lumps, 1 to 3; resistances and capacities beyond are not used, and the last resistance is that to the air.
@@ -92,12 +93,12 @@ def ladder(
         x1 = x2 = x3 = followed = shift = 0.0
         kept = 1.0
         for row in range(rows):
-            room = values[6] + values[9] * gpu_w[row]
+            room = values[6] + values[9] * gpu_w[row] + values[14] / max(fan[row], _LEAST_FAN)
             if start[row] >= 0:
                 if start[row] >= later:
                     shift, kept = values[12], math.exp(-values[13])
                 x1 = first_c[row] - values[6]
-                low = shift + (x1 - shift) * values[14 + start[row]]
+                low = shift + (x1 - shift) * values[15 + start[row]]
                 followed = x1 if order == 1 else low
                 if order == 1:
                     x2 = x3 = 0.0

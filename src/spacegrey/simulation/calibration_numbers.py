@@ -17,7 +17,14 @@ Z90 = 1.645
 """Standard deviations of a normal error within which nine of ten lie."""
 WIDEST_LOG = 0.30
 """A resistance or capacity whose logarithm is surer than this is identified: 90 % within a factor of 1.6."""
-WIDEST = {"room": 5.0, "fan_exponent": 0.25, "rise_exponent": 0.35, "gpu_k_per_w": 0.1, "rest_share": 0.25}
+WIDEST = {
+    "room": 5.0,
+    "air_above": 5.0,
+    "fan_exponent": 0.25,
+    "rise_exponent": 0.35,
+    "gpu_k_per_w": 0.1,
+    "rest_share": 0.25,
+}
 AT_BOUND = 0.01
 IDLE_SHARE = 0.35
 
@@ -27,6 +34,7 @@ MEANINGS = {
     "fan_exponent": ("fan_exponent", "1", "of the sink's conductance with the fan's speed"),
     "rise_exponent": ("rise_exponent", "1", "of the sink's conductance with its rise: buoyancy or an unlogged fan"),
     "gpu_k_per_w": ("gpu_k_per_w", "K/W", "rise of the processor's air with the graphics' power"),
+    "air_above": ("air_above", "K", "of the air that the cooler draws over the room: heat of other parts"),
     "rise_lag": ("rise_lag", "s", "by which the sink's conductance follows its rise: how slow an unlogged fan is"),
     "rest_share": ("rest_share", "1", "of what the package takes beside its cores: how much of it heats the sensor"),
 }
@@ -78,7 +86,8 @@ def ladder_numbers(found: Searched, data: Course) -> list[Number]:
     least, most = (float(value) for value in np.quantile(data.power_w, [0.02, 0.98]))
     if least > IDLE_SHARE * most:
         why = f"the power never falls below {least / most:.0%} of its highest: no idling to tell the air by"
-        numbers = [replace(one, identified=False, why=one.why or why) if one.name == "room" else one for one in numbers]
+        air = {"room", "air_above"}
+        numbers = [replace(one, identified=False, why=one.why or why) if one.name in air else one for one in numbers]
     numbers += [
         Number(key, value, value, value, "degC", "the room, as it was given or logged", identified=True)
         for key, value in found.values.items()

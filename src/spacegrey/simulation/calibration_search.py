@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
-from spacegrey.simulation.calibration_bands import correlated_covariance
+from spacegrey.simulation.calibration_bands import correlated_covariance, flat
 from spacegrey.simulation.calibration_ladder import COLUMNS, ladder
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "fan_exponent": (0.0, 1.5, False),
     "rise_exponent": (0.0, 2.0, False),
     "gpu_k_per_w": (0.0, 1.0, False),
+    "air_above": (0.0, 25.0, False),
     "rise_lag": (0.5, 600.0, True),
     "rest_share": (0.0, 1.0, False),
     "later_room": (-15.0, 15.0, False),
@@ -56,6 +57,7 @@ LIKELY: dict[str, tuple[float, float]] = {
     "fan_exponent": (0.2, 1.0),
     "rise_exponent": (0.05, 0.8),
     "gpu_k_per_w": (0.0, 0.2),
+    "air_above": (0.0, 10.0),
     "rise_lag": (2.0, 60.0),
     "rest_share": (0.3, 1.0),
     "later_room": (-3.0, 3.0),
@@ -73,15 +75,19 @@ class Shape:
         Lumps between sensor and room, 1 to 3.
     rises : bool
         Whether the last resistance falls with the rise, perhaps late: buoyancy, or a fan that nobody logged.
+    warmed : bool
+        Whether the air that the cooler draws is warmer than a room that is known, the more so the slower the fan: other
+        parts heat it.
     """
 
     order: int
     rises: bool
+    warmed: bool = False
 
     def free(self, data: Course, fixed: Sequence[str] = ()) -> list[str]:
         """Return the names of the free numbers, segments' starts last."""
         names = [f"r{one}" for one in range(1, self.order + 1)] + [f"c{one}" for one in range(1, self.order + 1)]
-        names.append("room")
+        names.append("air_above" if self.warmed else "room")
         if data.fan_column:
             names.append("fan_exponent")
         if self.rises:
@@ -101,7 +107,8 @@ class Shape:
     def words(self) -> str:
         """The shape in words."""
         lumps = f"{self.order} lump{'s' if self.order > 1 else ''}"
-        return f"{lumps}, air that rises with the heat" if self.rises else lumps
+        air = f"{lumps}, air that rises with the heat" if self.rises else lumps
+        return f"{air}, warmed by other parts" if self.warmed else air
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,7 @@ def trials(
     rows = np.zeros((len(points), len(COLUMNS) + data.segments))
     rows[:, :6] = 1.0
     rows[:, COLUMNS.index("rest_share")] = 1.0
+    rows[:, COLUMNS.index("air_above")] = 0.0
     rows[:, len(COLUMNS) :] = 0.8
     place = {name: number for number, name in enumerate(COLUMNS)}
     for name, value in fixed.items():
@@ -233,6 +241,8 @@ def search(
     likely = [LIKELY.get(name, (0.3, 1.0)) for name in names]
     coldest = float(np.nanmin(data.temp_c))
     high = np.where([name == "room" for name in names], min(ROOM_C[1], coldest + 3.0), high)
+    warmest = max(coldest + 3.0 - known.get("room", 0.0), 1.0)
+    high = np.where([name == "air_above" for name in names], np.minimum(high, warmest), high)
     begin = np.array([_inner(name, pair[0]) for name, pair in zip(names, likely, strict=True)])
     end = np.minimum([_inner(name, pair[1]) for name, pair in zip(names, likely, strict=True)], high)
     begin = np.minimum(begin, end - 1e-3)
@@ -272,7 +282,7 @@ def search(
     covariance = np.full((len(names), len(names)), np.nan)
     if banded:
         residual, worked_s = misfit(best.x[None, :])[0], np.cumsum(data.step_s)[use]
-        covariance = correlated_covariance(jacobian(best.x), residual, worked_s, SOFT_K)
+        covariance = correlated_covariance(jacobian(best.x), residual, worked_s, SOFT_K, flat(target))
     return Searched(shape, tuple(names), {**known, **values}, float(2.0 * best.cost / len(target)), covariance)
 
 

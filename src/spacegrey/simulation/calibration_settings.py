@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s, convection_ratio
+from spacegrey.simulation.calibration_numbers import Z90
 from spacegrey.simulation.calibration_settings_power import Written, fan_settings, power_settings
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.network import LINKS, NODES
@@ -98,13 +99,16 @@ def _conductances(fit: Fit, built: Machine, numbers: dict[str, Number]) -> list[
         more = max(fit.hottest.per_w, 0.0)
         whole = replace(whole, value=whole.value + more, low=whole.low + more, high=whole.high + more)
     chip, middle, sink, air = _parts(fit, built)
+    # What other parts add to the air falls with the flow as the sink's part does: then only the whole is sure.
     moved = fit.data.fan_column and numbers["fan_exponent"].identified and "sink_to_air" in numbers
+    moved = moved and not fit.shape.warmed
     if moved and numbers["sink_to_air"].identified:
         outer = numbers["sink_to_air"]
         inside = (whole.value - outer.value, whole.low - outer.value, whole.high - outer.value)
         outside = (outer.value, outer.low, outer.high)
         scales = [_scale(inside, 0.0, chip + middle)] * 2 + [_scale(outside, air, sink)]
     else:
+        whole = _over_room(fit, whole)
         ends = [_network_scale(fit, built, one) for one in (whole.value, whole.low, whole.high)]
         scales = [None if None in ends else tuple(one for one in ends if one is not None)] * 3
     made: list[Written] = []
@@ -117,6 +121,26 @@ def _conductances(fit: Fit, built: Machine, numbers: dict[str, Number]) -> list[
             value, low, high = (before / one for one in scale)
             made.append(Written(key, before, value, high, low))
     return made
+
+
+def _over_room(fit: Fit, whole: Number) -> Number:
+    """Return the whole resistance over a known room, with what other parts add to the air at a usual load."""
+    if not fit.shape.warmed:
+        return whole
+    found, watts = fit.found, _usual_watts(fit)
+    value = whole.value + found.values["air_above"] / watts
+    free = [f"r{one}" for one in range(1, fit.shape.order + 1)] + ["air_above"]
+    places = [found.names.index(name) for name in free]
+    # by the logarithm of a resistance and by kelvins of air: what one gains the other loses
+    slopes = np.array([found.values[name] if name != "air_above" else 1.0 / watts for name in free])
+    # What the ladder misses of settled readings counts as well: the air of a real machine is no single number.
+    missed = fit.judged.slow_rmse_k / watts
+    spread = Z90 * float(np.sqrt(max(slopes @ found.covariance[np.ix_(places, places)] @ slopes, 0.0) + missed**2))
+    return replace(whole, value=value, low=max(value - spread, 0.0), high=value + spread)
+
+
+def _usual_watts(fit: Fit) -> float:
+    return float(np.quantile(fit.data.power_w, 0.9))
 
 
 def _scale(found: tuple[float, float, float], air: float, sheet: float) -> tuple[float, float, float] | None:
@@ -139,7 +163,7 @@ def _network_scale(fit: Fit, built: Machine, whole_k_per_w: float) -> float | No
     heat, watts = np.zeros(len(NODES)), 1.0
     if "room" in fit.found.values and "room" not in fit.found.names:
         # The rise over a known room holds what the other parts add to the air; a slope with power does not.
-        heat, watts = idle_power_w(base), float(np.quantile(fit.data.power_w, 0.9))
+        heat, watts = idle_power_w(base), _usual_watts(fit)
     heat[supply] += base[at.REGULATOR] * (watts - heat[cpu])
     heat[cpu] = watts
 
@@ -160,7 +184,7 @@ def _capacities(fit: Fit, built: Machine, numbers: dict[str, Number]) -> list[Wr
     made: list[Written] = []
     alike = ""
     if fit.shape.order != 2:  # noqa: PLR2004 - chip and sink
-        alike = f"the log shows {fit.shape.words}, and the sheet's are chip, spreader and sink"
+        alike = f"the log shows {replace(fit.shape, warmed=False).words}, and the sheet's are chip, spreader and sink"
     elif not _cannot(fit, built):
         chip, middle, _, _ = _parts(fit, built)
         apart = numbers["sensor_to_sink"].value / (chip + middle)

@@ -55,7 +55,7 @@ def calibrate(
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.log import read_option
     from spacegrey.interfaces.cli.output import progress, writable, write_json
-    from spacegrey.simulation import calibration_file
+    from spacegrey.simulation import calibration_file, calibration_machine
     from spacegrey.simulation.calibration import fit
     from spacegrey.simulation.calibration_drift import since
 
@@ -65,10 +65,11 @@ def calibrate(
     places = {path: writable(path) for path in (out, record, plot) if path is not None}
     old = calibration_file.read_record(before) if before else None
     log = read_option(file, period, format_, names)
+    doubts: list[str] = []
     if on is not None:
         from spacegrey.machine.assembly import machine
 
-        calibration_file.check_machine(log, machine(on))
+        doubts = calibration_file.check_machine(log, machine(on))
     with progress("fitting") as update:
         found = fit(log, ambient_c=ambient_option(ambient), update=update)
     drift = since(old, found) if old else None
@@ -77,15 +78,19 @@ def calibrate(
         made = calibration_file.write_machine(found, on, places[out] or out)
     elif on:
         made = calibration_file.settings(found, machine(on))  # pyright: ignore[reportPossiblyUnboundVariable]
+    doubts += calibration_machine.doubts_of(made)
     today = dt.datetime.now(tz=dt.UTC).date()
     if record:
         calibration_file.write_record(found, places[record] or record, made=today, selector=on or "")
     if plot:
         _write_plot(found, places[plot] or plot)
     if as_json:
-        write_json(_as_json(found, made, drift, calibration_file.record(found, made=today, selector=on or "")))
+        kept = calibration_file.record(found, made=today, selector=on or "")
+        write_json({**_as_json(found, made, drift, kept), "doubts": doubts})
     else:
         _print(found, made, drift, f"{old.made.day} {old.made:%B %Y}" if old else "")
+        for text in doubts:
+            typer.echo(f"\nperhaps a log of another machine: {text}")
         _print_saved(out, record, plot, made)
     if out and not any(not one.why for one in made):
         raise typer.Exit(1)

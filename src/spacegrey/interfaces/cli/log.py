@@ -74,6 +74,9 @@ def as_dict(read: Log) -> dict[str, object]:
         "file": read.name,
         "format": read.format,
         "machine": read.machine or None,
+        "processor": read.host.processor or read.host.maker or None,
+        "cores": read.host.cores or None,
+        "threads": read.host.threads or None,
         "rows": len(read),
         "duration_s": read.duration_s,
         "period_s": read.period_s,
@@ -122,7 +125,8 @@ def _print(read: Log) -> None:
     from spacegrey.logs.names import FORMATS
 
     out = console()
-    out.print(Text(f"{FORMATS[read.format]}{f' of a {read.machine}' if read.machine else ''}", style="bold"))
+    of = f" of a {read.machine}" if read.machine else ""
+    out.print(Text(f"{FORMATS[read.format]}{of}{f': {read.host.words}' if read.host.words else ''}", style="bold"))
     every = f", one each {read.period_s:.3g} s" if read.timed else ", without times"
     out.print(f"{len(read):,} rows over {duration(read.duration_s)}{every}")
     out.print()
