@@ -30,7 +30,7 @@ HOST = Rating(
 def samples(parts, cores=4, noise=0.0):
     """Return samples of parts, each (seconds, threads that want, cores that they get, blocked, bytes/s written)."""
     rng = np.random.default_rng(1)
-    rows = [(0.0,) * 6]
+    rows = [(0.0,) * 7]
     for seconds, wants, gets, blocked, write in parts:
         for _ in range(round(seconds * 10)):
             last = rows[-1]
@@ -38,12 +38,16 @@ def samples(parts, cores=4, noise=0.0):
             rows.append((
                 last[0] + 0.1, last[1] + 0.1 * gets * jitter, last[2] + 0.1 * wants * jitter,
                 float(round(wants)), blocked, last[5] + 0.1 * write,
+                # Who waits for a core does so because others have all of them.
+                last[6] + 0.1 * (max(cores, gets * jitter) if wants > gets else gets * jitter),
             ))  # fmt: skip
     table = np.array(rows)
     zero, unknown = np.zeros(len(table)), np.full(len(table), np.nan)
-    columns = dict(zip(("time_s", "cpu_s", "wanted_s", "runnable", "blocked", "write_b"), table.T, strict=True))
+    columns = dict(
+        zip(("time_s", "cpu_s", "wanted_s", "runnable", "blocked", "write_b", "core_busy_s"), table.T, strict=True)
+    )
     columns |= dict.fromkeys(("longest_s", "threads", "processes", "read_b", "network_b"), zero)
-    columns |= {"memory_b": zero + 2.0**30, "core_busy_s": columns["cpu_s"].copy(), "ran_s": columns["cpu_s"].copy()}
+    columns |= {"memory_b": zero + 2.0**30, "ran_s": columns["cpu_s"].copy()}
     columns |= dict.fromkeys(("clock_ghz", "package_j", "cpu_temp_c", "gpu_busy", "gpu_power_w", "gpu_temp_c"), unknown)
     columns |= {"stolen_s": zero.copy(), "traffic_b": unknown, "touched_b": zero.copy(), "watched_s": zero.copy()}
     return Samples("job", columns, cores, 0.001, status=0, interrupted=False, unseen=())
@@ -243,6 +247,31 @@ def test_what_threads_ran_unseen_before_they_ended_counts_once():
     assert (asked_s, busy_s) == (pytest.approx(3.0, rel=0.01), pytest.approx(2.0, rel=0.01))
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_time_that_nobody_else_had_is_the_job_s_own(known):
+    # Looks met two threads that run, and they got 1.6 cores; nobody else ran, so they were not always two.
+    taken = samples([(6, 2, 1.6, 0, 0)], cores=2)
+    taken.columns["core_busy_s"][:] = taken.columns["cpu_s"]
+    if not known:  # threads that live for less than a look take their clocks with them
+        for name in ("ran_s", "wanted_s"):
+            taken.columns[name] *= 0.1
+    found = stretches(taken)
+    assert sum(one.alone_s for one in found) == pytest.approx(6.0, rel=0.03)
+    assert sum(one.cpu_s for one in found) == pytest.approx(9.6, rel=0.001)
+    shared = [one.cpu_s * (1.0 - one.parallel * 0.5) for one in found]
+    assert sum(shared) == pytest.approx(sum(one.busy_s for one in found), rel=0.001), "parallel share and time agree"
+    # Beside programs that keep both cores busy the same looks say that the job alone had been faster.
+    beside = samples([(6, 2, 1.6, 0, 0)], cores=2)
+    assert sum(one.alone_s for one in stretches(beside)) == pytest.approx(4.8, rel=0.03)
+
+
+def test_in_a_container_with_a_share_of_a_core_waiting_needs_nobody_else():
+    taken = samples([(6, 1, 0.5, 0, 0)], cores=1)
+    taken.columns["core_busy_s"][:] = taken.columns["cpu_s"]
+    assert sum(one.alone_s for one in stretches(replace(taken, throttled=True))) == pytest.approx(3.0, rel=0.03)
+    assert sum(one.alone_s for one in stretches(taken)) > 5.5
+
+
 def test_what_children_ran_unseen_was_wanted_too():
     taken = samples([(4, 2, 2, 0, 0)], cores=2)
     for name in ("ran_s", "wanted_s"):
@@ -350,7 +379,6 @@ def test_a_job_without_a_window_on_its_memory_asks_for_none():
 def test_what_others_took_is_put_right():
     # four threads want to run and get two of four cores, because others have the other two
     crowded = samples([(10, 4, 2, 0, 0)])
-    crowded.columns["core_busy_s"] *= 2.0
     (one,) = stretches(crowded)
     assert one.alone_s == pytest.approx(5.0, rel=0.01)
     assert one.others == pytest.approx(2.0, rel=0.01)

@@ -45,8 +45,8 @@ def dust_check(
         })  # fmt: skip
         return
     typer.echo(f"{drift.words(before.name)}")
-    if not drift.shown and ambient is None:
-        typer.echo("the room of each log was left open, and a warmer one looks like dust: tell it with --ambient")
+    if ambient is None and not all("ambient_temp_c" in log for log in logs):
+        typer.echo("rooms not known: taken to be within 4 °C of each other; tell them with --ambient")
     typer.echo(f"{drift.what}: {drift.before:.3g} K/W before, {drift.after:.3g} K/W after\n")
     typer.echo(f"the fit to {before.name}:")
     print_judged(first)

@@ -49,6 +49,9 @@ LEAST_WATCHED_S = 1e-3
 SERIAL = 0.02
 """A smaller parallel share is the clocks' noise: one thread does it all."""
 
+CLOCKS_S, CLOCKS_SHARE = 0.03, 0.02
+"""How far the cores' clocks, which count in ticks, may lag behind the job's: ticks of two cores, and a share. [s]"""
+
 ROUNDING = 1e-6
 
 
@@ -249,6 +252,12 @@ def _stretch(
     # A stolen moment is in no thread's clock: of the job's cores it lost what its part of them was.
     lost_s = stolen_s * min(cpu_s / max(all_busy_s - stolen_s, 1e-9), 1.0) / pace
     idle_s = min(max(seen_s - max(active_s, busy_s) - lost_s, 0.0), most_idle_s)
+    # What nobody had the cores for was not taken by others: the threads ran less side by side than looks met them.
+    unexplained_s = seen_s - busy_s - idle_s - _others_s(samples, rows, all_busy_s - cpu_s, seen_s)
+    if unexplained_s > 0.0:
+        more_s = min(unexplained_s, max(cpu_s - busy_s, 0.0))
+        busy_s, idle_s = busy_s + more_s, idle_s + unexplained_s - more_s
+        parallel = _parallel(cpu_s, busy_s, min(threads, cores)) if more_s > 0.0 else parallel
     stuck = idle & (c["blocked"][begin + 1 : end + 1] > 0)
     moved = float(taken["read_b"][rows].sum() + taken["write_b"][rows].sum())
     # Looks that found it idle say for what; without one, a stretch that moved data waited for the drive.
@@ -275,6 +284,24 @@ def _stretch(
         traffic_gb=_traffic_gb(taken, rows, cpu_s),
         watched_s=float(taken["watched_s"][rows].sum()),
     )
+
+
+def _others_s(samples: Samples, rows: slice, more_busy_s: float, seen_s: float) -> float:
+    """Return what others can have taken of a job's time at most; without limit where the system does not tell it. [s].
+
+    In a control group that gives less than whole cores the job waits while nobody has them.
+    """
+    told = np.isfinite(np.diff(samples.columns["core_busy_s"])[rows]).all()
+    if samples.throttled or not told:
+        return math.inf
+    return max(more_busy_s, 0.0) + CLOCKS_S + CLOCKS_SHARE * seen_s
+
+
+def _parallel(cpu_s: float, busy_s: float, at_once: int) -> float:
+    """Return the share of processor time that several threads spent at once, from how long all of them took."""
+    pace = cpu_s / busy_s if busy_s > 0.0 else 1.0
+    together = min(max((pace - 1.0) / (at_once - 1), 0.0), 1.0) if at_once > 1 else 0.0
+    return together * at_once / pace
 
 
 def demand(stretch: Stretch, rating: Rating, cores: int, rate: float) -> Demand:

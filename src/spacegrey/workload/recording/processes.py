@@ -6,14 +6,23 @@ import ctypes
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spacegrey.workload.recording.held import Held
+from spacegrey.workload.recording.member import ENDED, Member, Thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TICK_S = 1.0 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
-PAGE_B = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 SUBREAPER = 36
 """``PR_SET_CHILD_SUBREAPER``: what a job leaves behind becomes a child of the recorder and stays in sight."""
 
-MOST_THREADS = 64
-"""Of a process with more threads, states are read of these many, and scaled up."""
+CHILDREN = "/proc/thread-self/children"
+"""Most systems tell the children of a thread there; on others all processes are listed."""
+
+LITTLE_NS = 1_000_000
+"""A process that wanted less between two looks is not called busy. [ns]"""
 
 NO_BYTES = "bytes from and to drives: some of its processes belong to somebody else, or the system does not count them"
 NO_CLOCKS = "how long threads waited for a core: this system does not tell it; states of threads are counted instead"
@@ -28,7 +37,7 @@ class Seen:
     cpu_s : float
         Processor time of all processes, ended ones included. [s]
     wanted_s : float
-        Time in which threads ran or waited for a core, of threads that still live. [s]
+        Time in which threads ran or waited for a core, also of threads that have ended. [s]
     longest_s : float
         The most of that by one thread since the last look. [s]
     runnable, blocked : int
@@ -65,11 +74,14 @@ class Tree:
     root : int
         The job's first process.
     parent : int or None
-        Who inherits orphans of the job; None: nobody that is watched.
+        Who inherits orphans of the job, and waits for them here; None: nobody that is watched.
+    begun : callable
+        Gives how many processes and threads the system has ever begun, or None where it does not tell: new ones are
+        only looked for where there are some.
     missing : list of str
         What this system does not tell.
     busiest : int
-        The process that wanted most since the last look; 0: none wanted anything.
+        The process that wanted most since the last look; 0: none wanted anything that matters.
     busiest_b : int
         Its resident memory. [B]
     busiest_share : float
@@ -78,117 +90,133 @@ class Tree:
 
     root: int
     parent: int | None = None
+    begun: Callable[[], int | None] = lambda: None
     missing: list[str] = field(default_factory=list[str])
     busiest: int = 0
     busiest_b: int = 0
     busiest_share: float = 0.0
-    _ours: dict[int, bool] = field(default_factory=dict[int, bool])
-    _clocks_ns: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict[tuple[int, int], tuple[int, int]])
-    _gone_ns: tuple[int, int] = (0, 0)
+    _members: dict[int, Member] = field(default_factory=dict[int, Member])
+    _known: set[int] = field(default_factory=set[int])
+    _own: Thread | None = None
+    _begun: int | None = None
+    _clocks_ns: tuple[int, int] = (0, 0)
+    _reaped: tuple[float, int, int] = (0.0, 0, 0)
     _most: tuple[float, int, int] = (0.0, 0, 0)
 
     def __post_init__(self) -> None:
         """Take what runs already for others where the job has only just begun."""
-        if self.parent is not None:
-            self._ours = {pid: False for pid in _pids() if pid < self.root}
+        self._members[self.root] = Member(self.root)
+        if os.path.exists(CHILDREN):  # noqa: PTH110 - as in what follows
+            self._own = Thread(f"/proc/self/task/{os.getpid()}")
+            self._known = set(self._own.children())
+        elif self.parent is not None:
+            self._known = {pid for pid in _listed() if pid < self.root}
 
     def look(self) -> Seen:
         """Look at every process of the job once."""
-        cpu_s, runnable, blocked, threads, longest_ns = 0.0, 0, 0, 0, 0
-        reads, writes = 0, 0
-        clocks_ns: dict[tuple[int, int], tuple[int, int]] = {}
-        gains_ns: dict[int, int] = {}
-        resident_b: dict[int, int] = {}
-        members = self._members()
-        for pid in members:
-            fields = _stat(f"/proc/{pid}/stat")
-            if fields is None:
-                continue
-            own_s = sum(int(fields[place]) for place in (11, 12, 13, 14)) * TICK_S
-            cpu_s += own_s
-            count = int(fields[17])
-            resident_b[pid] = int(fields[21]) * PAGE_B
-            read_b, write_b = self._io(pid)
-            reads, writes = reads + read_b, writes + write_b
-            names = [str(pid)] if count == 1 else _listed(f"/proc/{pid}/task")
-            scale = max(1.0, len(names) / MOST_THREADS)
-            ready = stuck = gain_ns = 0
-            for name in names[:MOST_THREADS]:
-                state = fields[0] if count == 1 else (_stat(f"/proc/{pid}/task/{name}/stat") or ["Z"])[0]
-                ready += state == "R"
-                stuck += state == "D"
-                key = (pid, int(name))
-                clocks_ns[key] = self._clock_ns(f"/proc/{pid}/task/{name}/schedstat")
-                gained_ns = sum(clocks_ns[key]) - sum(self._clocks_ns.get(key, (0, 0)))
-                longest_ns = max(longest_ns, gained_ns)
-                gain_ns += gained_ns
-            gains_ns[pid] = gain_ns
-            runnable += round(ready * scale)
-            blocked += round(stuck * scale)
-            threads += count
-        # What has ended keeps what its clocks had told, so that the sums never fall.
-        ended = [told for key, told in self._clocks_ns.items() if key not in clocks_ns]
-        self._gone_ns = _sums([self._gone_ns, *ended])
-        self._clocks_ns = clocks_ns
-        self.busiest = max(gains_ns, key=gains_ns.__getitem__, default=0)
-        self.busiest_b = resident_b.get(self.busiest, 0)
-        everything_ns = sum(gains_ns.values())
-        self.busiest_share = gains_ns[self.busiest] / everything_ns if everything_ns > 0 else 0.0
-        ran_ns, waited_ns = _sums([self._gone_ns, *clocks_ns.values()])
-        # Between the end of a child and its parent's wait a sum may dip: it is held.
-        most = self._most
-        self._most = (max(most[0], cpu_s), max(most[1], reads), max(most[2], writes))
-        return Seen(
-            self._most[0], (ran_ns + waited_ns) * 1e-9, longest_ns * 1e-9, runnable, blocked, threads, len(members),
-            sum(resident_b.values()), self._most[1], self._most[2], ran_ns * 1e-9,
-        )  # fmt: skip
-
-    def _io(self, pid: int) -> tuple[int, int]:
-        """Return the bytes that a process and its ended children moved from and to drives."""
-        text, read_b, write_b = _read(f"/proc/{pid}/io"), 0, 0
-        if not text and _stat(f"/proc/{pid}/stat"):
-            self._miss(NO_BYTES)
-        for line in text.splitlines():
-            name, _, value = line.partition(":")
-            if name == "read_bytes":
-                read_b = int(value)
-            elif name == "write_bytes":
-                write_b = int(value)
-        return read_b, write_b
-
-    def _clock_ns(self, path: str) -> tuple[int, int]:
-        """Return how long a thread ran, and how long it waited for a core. [ns]"""
-        text = _read(path)
-        parts = text.split()
-        if len(parts) > 1:
-            return int(parts[0]), int(parts[1])
-        if not os.path.exists("/proc/self/schedstat"):  # noqa: PTH110 - ten times a second
-            self._miss(NO_CLOCKS)
-        return 0, 0
-
-    def _miss(self, words: str) -> None:
-        if words not in self.missing:
-            self.missing.append(words)
+        begun = self.begun()
+        began = begun is None or begun != self._begun
+        self._begun = begun
+        if began:
+            self._meet(self._orphans() if self._own else self._started())
+        # Parents come before their children: one that ends meanwhile is missed for now, and never counted twice.
+        waiting = list(self._members.values())
+        for one in waiting:
+            if not one.look(began=began):
+                self._forget(one)
+            elif began and self._own:
+                waiting += self._meet(one.children())
+        seen = self._summed(list(self._members.values()))
+        for one in waiting:
+            if one.state == ENDED and one.parent == self.parent and one.pid != self.root:
+                self._reap(one)
+        return seen
 
     def alive(self) -> bool:
         """Tell whether the first process still runs."""
-        fields = _stat(f"/proc/{self.root}/stat")
-        return fields is not None and fields[0] not in "ZX"
+        first = self._members.get(self.root)
+        return first is not None and first.alive()
 
-    def _members(self) -> list[int]:
-        now = set(_pids())
-        for pid in self._ours.keys() - now:
-            del self._ours[pid]
-        for pid in sorted(now - self._ours.keys()):
-            self._ours[pid] = self._is_ours(pid)
-        return [pid for pid, ours in self._ours.items() if ours]
+    def _summed(self, members: list[Member]) -> Seen:
+        cpu_s, read_b, write_b = self._reaped
+        ran_ns, waited_ns = self._clocks_ns
+        ticks = runnable = blocked = threads = memory_b = wanted_ns = longest_ns = 0
+        busiest, most_ns = None, LITTLE_NS
+        for one in members:
+            ticks += one.ticks
+            read_b += one.read_b
+            write_b += one.write_b
+            ran_ns += one.ran_ns
+            waited_ns += one.waited_ns
+            runnable += one.ready
+            blocked += one.stuck
+            threads += one.count
+            memory_b += one.resident_b
+            own_ns = one.ran_ns + one.waited_ns
+            wanted_ns += own_ns
+            longest_ns = max(longest_ns, one.longest_ns)
+            if own_ns > most_ns:
+                busiest, most_ns = one, own_ns
+            if one.hides_bytes or one.hides_clocks:
+                self._miss(one)
+        self._clocks_ns = ran_ns, waited_ns
+        self.busiest = busiest.pid if busiest else 0
+        self.busiest_b = busiest.resident_b if busiest else 0
+        self.busiest_share = most_ns / wanted_ns if busiest else 0.0
+        # Between the end of a child and its parent's wait a sum may dip: it is held.
+        most = self._most
+        self._most = max(most[0], cpu_s + ticks * TICK_S), max(most[1], read_b), max(most[2], write_b)
+        return Seen(
+            self._most[0], (ran_ns + waited_ns) * 1e-9, longest_ns * 1e-9, runnable, blocked, threads, len(members),
+            memory_b, self._most[1], self._most[2], ran_ns * 1e-9,
+        )  # fmt: skip
 
-    def _is_ours(self, pid: int) -> bool:
-        if pid == self.root:
-            return True
-        fields = _stat(f"/proc/{pid}/stat")
-        above = int(fields[1]) if fields else 0
-        return bool(self._ours.get(above)) or above == self.root or (self.parent is not None and above == self.parent)
+    def _miss(self, one: Member) -> None:
+        """Name what a process hides, unless it hides it because it is ending."""
+        if one.hides_bytes and NO_BYTES not in self.missing and one.alive():
+            self.missing.append(NO_BYTES)
+        if one.hides_clocks and NO_CLOCKS not in self.missing and not os.path.exists("/proc/self/schedstat"):  # noqa: PTH110
+            self.missing.append(NO_CLOCKS)
+
+    def _meet(self, pids: list[int]) -> list[Member]:
+        """Take in processes that were not known, and return them."""
+        met = {pid: Member(pid) for pid in pids if pid not in self._members}
+        self._members |= met
+        return list(met.values())
+
+    def _orphans(self) -> list[int]:
+        """Return what processes left behind that ended before they were seen."""
+        if self.parent is None or self._own is None:
+            return []
+        return [pid for pid in self._own.children() if pid not in self._known]
+
+    def _started(self) -> list[int]:
+        """Return what the job has started since the last time, where the system does not tell children of a process."""
+        now = set(_listed())
+        new = sorted(now - self._known - self._members.keys())
+        self._known = now
+        parents = {pid: above for pid in new if (above := _parent(pid))}
+        return [pid for pid in new if self._came_from_the_job(pid, parents)]
+
+    def _came_from_the_job(self, pid: int, parents: dict[int, int]) -> bool:
+        for _ in parents:  # numbers start again: a child may have a lower one than its parent
+            pid = parents.get(pid, 0)
+            if pid in self._members or (pid and pid == self.parent):
+                return True
+        return False
+
+    def _forget(self, one: Member) -> None:
+        del self._members[one.pid]
+        # Who has its number next is somebody else.
+        self._known.discard(one.pid)
+
+    def _reap(self, one: Member) -> None:
+        """Wait for an orphan that has ended, as its parent would have done."""
+        with suppress(OSError):
+            _, _, used = os.wait4(one.pid, os.WNOHANG)
+            cpu_s, read_b, write_b = self._reaped
+            self._reaped = cpu_s + used.ru_utime + used.ru_stime, read_b + one.read_b, write_b + one.write_b
+            self._forget(one)
 
 
 def adopt_orphans() -> bool:
@@ -198,36 +226,11 @@ def adopt_orphans() -> bool:
     return False
 
 
-def _sums(pairs: list[tuple[int, int]]) -> tuple[int, int]:
-    first, second = zip(*pairs, strict=True)
-    return sum(first), sum(second)
-
-
-def _pids() -> list[int]:
+def _listed() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - ten times a second
 
 
-def _stat(path: str) -> list[str] | None:
-    """Return the fields of a stat file from the state on: the name before it may hold anything."""
-    text = _read(path)
-    return text.rpartition(")")[2].split() if text else None
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return os.listdir(path)  # noqa: PTH208 - ten times a second
-    except OSError:
-        return []
-
-
-def _read(path: str) -> str:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return ""
-    try:
-        return os.read(handle, 4096).decode("ascii", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(handle)
+def _parent(pid: int) -> int:
+    """Return who a process came from; 0: it has ended."""
+    told = Held(f"/proc/{pid}/stat").read()
+    return int(told[told.rfind(b")") + 2 :].split(None, 2)[1]) if told else 0

@@ -113,7 +113,7 @@ def workload_text(samples: Samples, found: list[Demand], rating: Rating, kind: s
         "date": today,
         "duration_s": _round(samples.duration_s),
         "alone_s": _round(sum(one.stretch.alone_s for one in found)),
-        "processor_s": _round(float(samples.columns["cpu_s"][-1])),
+        "processor_s": _round(max(float(samples.columns["cpu_s"][-1]), sum(one.stretch.cpu_s for one in found))),
         "confidence": sure,
         "doubts": doubts,
         "unseen": unseen(samples, found),

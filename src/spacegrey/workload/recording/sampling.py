@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from spacegrey.errors import InputError
 from spacegrey.workload.recording.anywhere import TreeAnywhere
 from spacegrey.workload.recording.counters import CACHE_MISSES, Counter
 from spacegrey.workload.recording.footprint import NOT_ALLOWED, Footprint, cost_s
+from spacegrey.workload.recording.job import ended, notice_of_end, stop, waited_for
 from spacegrey.workload.recording.limits import Limits, limits
 from spacegrey.workload.recording.processes import Seen, Tree, adopt_orphans
 from spacegrey.workload.recording.sensors import Reading, Sensors, cache_mib
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 INTERVAL_S = 0.1
 """Time between looks; longer where a look costs so much that the recorder would take more than its share. [s]"""
 
-SHARE = 0.008
+SHARE = 0.006
 """Of a core that the recorder may take."""
 
-LOOKS_SHARE = 0.005
+LOOKS_SHARE = 0.0045
 """Of a core that the looks may take; what they leave of the recorder's share goes to windows on the memory."""
 
 NO_COUNTERS = (
@@ -57,9 +57,6 @@ LONGEST_REST_S = 0.4
 SLOW_LOOKS = 10
 """Every so many looks sensors are read that answer slowly."""
 
-PATIENCE_S = 5.0
-"""How long an interrupted job has to end before it is killed. [s]"""
-
 CACHE_MIB = 32.0
 """Taken where the system does not tell the size of its caches: few desktop processors have more. Assumed. [MiB]"""
 
@@ -71,6 +68,10 @@ SUMS = (
     "traffic_b", "touched_b", "watched_s",
 )  # fmt: skip
 """Columns that grow; what a look adds is what counts."""
+
+COLUMNS = (
+    "time_s", *(one.name for one in (*fields(Seen), *fields(Reading))), "traffic_b", "touched_b", "watched_s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Samples:
         Whether the recording ended before the job did.
     unseen : tuple of str
         What could not be read.
+    throttled : bool
+        Whether a control group gave it less than whole cores.
     """
 
     command: str
@@ -103,6 +106,7 @@ class Samples:
     status: int | None
     interrupted: bool
     unseen: tuple[str, ...]
+    throttled: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -158,13 +162,14 @@ def record_command(
     recorder.watch(job.pid, os.getpid() if adopts else None)
     interrupted = False
     try:
-        recorder.follow(lambda: _ended(job))
+        recorder.follow(lambda: ended(job))
     except KeyboardInterrupt:
         interrupted = True
-        _stop(job)
+        stop(job)
     # A zombie still tells what it took; afterwards it is gone.
     recorder.look()
-    status = job.wait()
+    status, cpu_s = waited_for(job)
+    recorder.put_right(cpu_s)
     return recorder.samples(" ".join(command), None if interrupted else status, interrupted=interrupted)
 
 
@@ -214,9 +219,9 @@ class _Recorder:
         self._progress = progress
         self._pid = 0
         self._end: int | None = None
-        self._rows: list[list[float]] = []
-        self._names: list[str] = ["time_s"]
+        self._rows: list[tuple[float, ...]] = []
         self._allowed: list[int] = []
+        self._clock_s = 0.0
         self._cost_s = 0.0
         self._dearest_s = 0.0
         self._windows_cost_s = 0.0
@@ -235,13 +240,20 @@ class _Recorder:
 
     def watch(self, pid: int, parent: int | None) -> None:
         """Look at a process for the first time; ``parent`` inherits what it leaves behind."""
+        self._clock_s = time.thread_time()
         if not self._rows:
             self._start = time.monotonic()
-        self._pid, self._end = pid, _notice_of_end(pid)
+        self._pid, self._end = pid, notice_of_end(pid)
         self._limits = limits(own=Path(f"/proc/{pid}/cgroup"))
         self._counts = self._misses.follow(_threads_of(pid))
-        self.tree = Tree(pid, parent) if sys.platform == "linux" else TreeAnywhere(pid)
+        linux = sys.platform == "linux"
+        self.tree = Tree(pid, parent, lambda: self.sensors.begun) if linux else TreeAnywhere(pid)
         self.look()
+
+    def put_right(self, cpu_s: float) -> None:
+        """Take for the last look what the job was charged with, where that is more than its files told."""
+        place, last = COLUMNS.index("cpu_s"), list(self._rows[-1])
+        self._rows[-1] = (*last[:place], max(last[place], cpu_s), *last[place + 1 :])
 
     @property
     def elapsed_s(self) -> float:
@@ -250,24 +262,26 @@ class _Recorder:
 
     def look(self) -> None:
         """Look once."""
-        before = time.thread_time()
         slow = len(self._rows) % SLOW_LOOKS == 0
         now = self.elapsed_s
-        self._add(now, self.tree.look(), self.sensors.read(slow=slow), self._misses.read() * CACHE_LINE_B)
+        told = self.sensors.read(slow=slow)
+        self._add(now, self.tree.look(), told, self._misses.read() * CACHE_LINE_B)
         if slow or len(self._rows) < SLOW_LOOKS:
             with suppress(OSError, AttributeError):
                 self._allowed.append(len(os.sched_getaffinity(self._pid)))
         if slow and self._progress:
             self._progress(now)
-        cost_s = time.thread_time() - before
-        self._dearest_s = max(self._dearest_s, cost_s)
-        self._cost_s += cost_s
+        self._charge()
+
+    def _charge(self) -> None:
+        """Put all that this thread took since the last time to the account of the looks."""
+        before, self._clock_s = self._clock_s, time.thread_time()
+        self._dearest_s = max(self._dearest_s, self._clock_s - before)
+        self._cost_s += self._clock_s - before
 
     def _add(self, now: float, seen: Seen, told: Reading, traffic_b: float) -> None:
-        columns = {"time_s": now, **vars(seen), **vars(told), "traffic_b": traffic_b}
-        columns |= {"touched_b": self._footprint.touched_b, "watched_s": self._footprint.watched_s}
-        self._names = list(columns)
-        self._rows.append(list(columns.values()))
+        seen_by_pages = self._footprint.touched_b, self._footprint.watched_s
+        self._rows.append((now, *vars(seen).values(), *vars(told).values(), traffic_b, *seen_by_pages))
 
     def follow(self, ended: Callable[[], bool]) -> None:
         """Look until the job has ended."""
@@ -294,9 +308,10 @@ class _Recorder:
         left_s = SHARE * self.elapsed_s - self._cost_s - self._windows_cost_s
         if self._window_cost_s > left_s or cost_s(tree.busiest_b) > left_s:
             return
-        before = time.thread_time()
+        self._charge()
         self._footprint.watch(tree.busiest, self._cache_b * tree.busiest_share, self._sleep)
-        self._window_cost_s = time.thread_time() - before
+        before, self._clock_s = self._clock_s, time.thread_time()
+        self._window_cost_s = self._clock_s - before
         self._windows_cost_s += self._window_cost_s
 
     def _sleep(self, seconds: float) -> None:
@@ -316,13 +331,13 @@ class _Recorder:
         if len(self._rows) < 2:  # noqa: PLR2004 - a difference needs two
             self.look()
         table = np.array(self._rows, dtype=np.float64)
-        columns = {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(self._names)}
+        columns = {name: np.ascontiguousarray(table[:, number]) for number, name in enumerate(COLUMNS)}
         for name in SUMS:
             columns[name] = columns[name] - columns[name][0]
         cores = self._limits.of_cores(int(np.median(self._allowed)) if self._allowed else len(self.cores))
         share = (self._cost_s + self._windows_cost_s) / max(columns["time_s"][-1], 1e-9)
         unseen = (*self._traffic_unseen(), *self._limited(), *self.tree.missing, *self.sensors.missing)
-        return Samples(command, columns, cores, share, status, interrupted, unseen)
+        return Samples(command, columns, cores, share, status, interrupted, unseen, bool(self._limited()))
 
     def _limited(self) -> tuple[str, ...]:
         given = self._limits.cores
@@ -365,32 +380,3 @@ def _threads_of(pid: int) -> list[int]:
     with suppress(OSError):
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - names only
     return [pid]
-
-
-def _notice_of_end(pid: int) -> int | None:
-    """Return what becomes readable when a process ends; None where the system has no such thing."""
-    if hasattr(os, "pidfd_open"):
-        with suppress(OSError):
-            return os.pidfd_open(pid)
-    return None
-
-
-def _ended(job: subprocess.Popen[bytes]) -> bool:
-    """Tell whether a job has ended, and leave it as it is: its sums are still to be read."""
-    if hasattr(os, "waitid"):
-        with suppress(ChildProcessError):
-            return os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    return job.poll() is not None
-
-
-def _stop(job: subprocess.Popen[bytes]) -> None:
-    """End an interrupted job: ask, wait, and then make it."""
-    for number, patience_s in ((signal.SIGINT, PATIENCE_S), (signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
-        with suppress(OSError):
-            job.send_signal(number)
-        until = time.monotonic() + patience_s
-        while time.monotonic() < until:
-            if _ended(job):
-                return
-            with suppress(KeyboardInterrupt):
-                time.sleep(0.02)

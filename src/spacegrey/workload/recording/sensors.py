@@ -8,15 +8,23 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spacegrey.workload.recording.held import Held
+
 POWERCAP = Path("/sys/class/powercap")
 CLOCKS = Path("/sys/devices/system/cpu")
 STAT = Path("/proc/stat")
+NETWORK = Path("/proc/net/dev")
+HARDWARE = Path("/sys/class/hwmon")
+TICK_S = 1.0 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
 NOT_TOLD = (float("nan"), float("nan"), float("nan"))
+PROCESSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
+"""Sensors of a processor, the best first."""
 NVML_LIBRARY = "libnvidia-ml.so.1"
 
 
@@ -67,33 +75,46 @@ class Sensors:
         Cores that the job may use.
     powercap : Path
         Where the kernel keeps energy counters.
+    begun : int or None
+        How many processes and threads the system has ever begun; None as long as that was not seen to grow.
     """
 
     cores: tuple[int, ...]
     powercap: Path = POWERCAP
     missing: list[str] = field(default_factory=list[str])
-    _energy: list[tuple[Path, float]] = field(default_factory=list[tuple[Path, float]])
-    _energy_j: dict[Path, float] = field(default_factory=dict[Path, float])
+    begun: int | None = None
+    _begun_first: int = 0
+    _stat: Held = field(init=False)
+    _names: frozenset[bytes] = field(init=False)
+    _all_cores: bool = False
+    _energy: list[tuple[Held, float]] = field(default_factory=list[tuple[Held, float]])
+    _energy_j: dict[int, float] = field(default_factory=dict[int, float])
     _package_j: float = 0.0
-    _clocks: list[Path] = field(default_factory=list[Path])
+    _clocks: list[Held] = field(default_factory=list[Held])
+    _degrees: list[Held] = field(default_factory=list[Held])
     _moved_b: int = 0
     _nvml: Any = None
     _card: Any = None
 
     def __post_init__(self) -> None:
         """Look for every source."""
+        self._stat, self._names = Held(str(STAT)), frozenset(b"cpu%d" % core for core in self.cores)
         for folder in sorted(self.powercap.glob("intel-rapl:*")):
-            if folder.name.count(":") == 1 and _number(folder / "energy_uj") is not None:
-                self._energy.append((folder / "energy_uj", _number(folder / "max_energy_range_uj") or 2.0**32))
-        self._clocks = [
-            path for core in self.cores if (path := CLOCKS / f"cpu{core}/cpufreq/scaling_cur_freq").exists()
-        ]
+            if folder.name.count(":") == 1 and _number(Held(str(folder / "energy_uj"))) is not None:
+                span = _number(Held(str(folder / "max_energy_range_uj"))) or 2.0**32
+                self._energy.append((Held(str(folder / "energy_uj")), span))
+        clocks = (CLOCKS / f"cpu{core}/cpufreq/scaling_cur_freq" for core in self.cores)
+        self._clocks = [Held(str(path)) for path in clocks if path.exists()]
+        named: list[bytes] = re.findall(rb"^cpu\d+", self._stat.read(), re.MULTILINE)
+        self._all_cores = frozenset(named) == self._names
+        self._degrees = _processor_temperatures()
         self._open_nvml()
+        busy_s, _ = self._busy_s()
         for found, words in (
             (self._energy, "package power: no energy counter of the processor can be read"),
             (self._clocks, "the clock during the job: the system does not tell it, the rated one is taken"),
-            (math.isfinite(_busy_s(self.cores)[0]), "what other programs took: the cores' clocks may not be read"),
-            (_temperature() is not None, "temperatures: no sensor of the processor"),
+            (math.isfinite(busy_s), "what other programs took: the cores' clocks may not be read"),
+            (self._temperature() is not None, "temperatures: no sensor of the processor"),
             (self._card, "graphics: no NVIDIA management library or card"),
         ):
             if not found:
@@ -102,11 +123,11 @@ class Sensors:
     def read(self, *, slow: bool) -> Reading:
         """Look once; ``slow`` sources (temperature, graphics, network) are left out of most looks."""
         gpu = self._graphics() if slow else NOT_TOLD
-        temp = _temperature() if slow else None
+        temp = self._temperature() if slow else None
         if slow:
             self._moved_b = _network_b()
-        clocks = [value for path in self._clocks if (value := _number(path)) is not None]
-        busy_s, stolen_s = _busy_s(self.cores)
+        clocks = [value for clock in self._clocks if (value := _number(clock)) is not None]
+        busy_s, stolen_s = self._busy_s()
         return Reading(
             core_busy_s=busy_s,
             stolen_s=stolen_s,
@@ -119,16 +140,49 @@ class Sensors:
             gpu_temp_c=gpu[2],
         )
 
+    def _busy_s(self) -> tuple[float, float]:
+        """Return how long cores were busy since the system started, and the part that was stolen; NaN: not told. [s].
+
+        And note how many processes and threads were begun, which the same file tells.
+        """
+        told = self._stat.read()
+        cores, _, rest = told.partition(b"\nintr ")
+        _, found, begun = rest.partition(b"\nprocesses ")
+        if found:
+            self._note_begun(int(begun.split(None, 1)[0]))
+        if self._all_cores:
+            lines = [cores.partition(b"\n")[0]]
+        else:
+            lines = [line for line in cores.split(b"\n") if line.partition(b" ")[0] in self._names]
+        total = stolen = 0
+        for line in lines:
+            _, user, nice, system, _, _, interrupts, soft, steal, *_ = line.split(None, 9)
+            total += int(user) + int(nice) + int(system) + int(interrupts) + int(soft) + int(steal)
+            stolen += int(steal)
+        # Some containers show the file with nothing in it.
+        return (total * TICK_S, stolen * TICK_S) if total else (float("nan"), float("nan"))
+
+    def _note_begun(self, begun: int) -> None:
+        """Believe the count once it grows: where it is made up it stays the same."""
+        if self.begun is not None or 0 < self._begun_first < begun:
+            self.begun = begun
+        self._begun_first = self._begun_first or begun
+
     def _package(self) -> float:
-        for path, span in self._energy:
-            now = _number(path)
+        for number, (counter, span) in enumerate(self._energy):
+            now = _number(counter)
             if now is None:
                 continue
-            before = self._energy_j.get(path, now)
+            before = self._energy_j.get(number, now)
             # The counter starts again from zero when it is full.
             self._package_j += ((now - before) % span) * 1e-6
-            self._energy_j[path] = now
+            self._energy_j[number] = now
         return self._package_j
+
+    def _temperature(self) -> float | None:
+        """Return the hottest that the processor's sensor tells. [degC]."""
+        told = [value * 1e-3 for one in self._degrees if (value := _number(one)) is not None]
+        return max(told, default=None)
 
     def _open_nvml(self) -> None:
         with suppress(OSError, AttributeError):
@@ -150,54 +204,33 @@ class Sensors:
         return busy, power, degrees
 
 
-def _busy_s(cores: tuple[int, ...]) -> tuple[float, float]:
-    """Return how long cores were busy since the system started, and the part that was stolen; NaN: not told. [s]."""
-    tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
-    wanted = {f"cpu{core}" for core in cores}
-    total = stolen = 0
-    try:
-        with open(STAT, encoding="ascii") as lines:  # noqa: PTH123 - ten times a second
-            for line in lines:
-                name, *ticks = line.split()
-                if name in wanted:
-                    total += sum(int(ticks[place]) for place in (0, 1, 2, 5, 6, 7))
-                    stolen += int(ticks[7])
-                elif not name.startswith("cpu"):
-                    break
-    except OSError:
-        return float("nan"), float("nan")
-    # Some containers show the file with nothing in it.
-    return (total * tick_s, stolen * tick_s) if total else (float("nan"), float("nan"))
-
-
 def _network_b() -> int:
     total = 0
-    with suppress(OSError), open("/proc/net/dev", encoding="ascii") as lines:  # noqa: PTH123 - ten times a second
-        for line in lines:
-            name, colon, rest = line.partition(":")
-            if colon and name.strip() != "lo":
-                numbers = rest.split()
+    with suppress(OSError, ValueError, IndexError):
+        for line in NETWORK.read_bytes().splitlines():
+            name, colon, rest = line.partition(b":")
+            if colon and name.strip() != b"lo":
+                numbers = rest.split(None, 9)
                 total += int(numbers[0]) + int(numbers[8])
     return total
 
 
-def _temperature() -> float | None:
-    import psutil
+def _processor_temperatures() -> list[Held]:
+    """Return the files of the best sensor of the processor, in thousandths of a degree."""
+    found: dict[str, list[Held]] = {}
+    # Old systems have one more folder between.
+    for path in sorted((*HARDWARE.glob("hwmon*/temp*_input"), *HARDWARE.glob("hwmon*/device/temp*_input"))):
+        with suppress(OSError):
+            name = (path.parent / "name").read_text(encoding="ascii", errors="replace").strip()
+            found.setdefault(name, []).append(Held(str(path)))
+    best = [found[name] for name in PROCESSORS if name in found]
+    return best[0] if best else []
 
+
+def _number(file: Held) -> float | None:
     try:
-        told: dict[str, list[Any]] = psutil.sensors_temperatures()
-    except (AttributeError, OSError):
-        return None
-    for name in ("coretemp", "k10temp", "zenpower", "cpu_thermal"):
-        if told.get(name):
-            return max(float(one.current) for one in told[name])
-    return None
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        return float(file.read())
+    except ValueError:
         return None
 
 
