@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 INTERVAL_S = 0.1
 """Time between looks; longer where a look costs so much that the recorder would take more than its share. [s]"""
 
-SHARE = 0.006
+SHARE = 0.008
 """Of a core that the recorder may take."""
 
 LOOKS_SHARE = 0.0045
