@@ -80,6 +80,7 @@ def _child(name: str, options: list[str]) -> int:
 
     with atheris.instrument_imports(include=list(INSTRUMENTED), exclude=list(COMPILED)):
         function = target(name)
+    function(b"")  # what it compiles or makes first would look like a hang
     atheris.Setup(["fuzz", *options], function)
     atheris.Fuzz()
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,12 @@ INSTRUMENTED = (
 
 _ROOT = Path(spacegrey.__file__).parent
 
+_LOOP = re.compile(rb"^@(\w+_)?(kernel|law)\b", re.MULTILINE)
+
 COMPILED = (
-    "spacegrey.t2.storage.mapping", "spacegrey.t2.storage.engine", "spacegrey.t2.storage.verify",
-    "spacegrey.t2.storage.cipher", "spacegrey.t2.storage.fetch", "spacegrey.t2.enclave.wire", "spacegrey.foreign",
+    "spacegrey.foreign",
     *(".".join(path.relative_to(_ROOT.parent).with_suffix("").parts)
-      for pattern in ("simulation/kernel/*.py", "parts/*/laws*.py") for path in _ROOT.glob(pattern)),
+      for path in sorted(_ROOT.rglob("*.py")) if _LOOP.search(path.read_bytes())),
 )  # fmt: skip
 """Modules with compiled loops: the compiler takes no code that atheris has changed."""
 
