@@ -182,9 +182,11 @@ def test_unexpected_error_is_a_bug_and_is_not_hidden(command, monkeypatch):
 
 def test_interrupt_is_quiet(program, tmp_path):
     words = [program, "run", "cinebench-r15-loop:repeat=50000", "--on", "imac-pro", "--save", "run.parquet"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     with subprocess.Popen(
         words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     ) as process:
+        signal.signal(signal.SIGINT, before)
         begun = psutil.Process(process.pid)
         while process.poll() is None and sum(begun.cpu_times()[:2]) < 2.0:  # on a busy computer it takes longer
             time.sleep(0.05)
