@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from spacegrey.interfaces.python.owning import Owned, own
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration import Fit
-    from spacegrey.simulation.calibration_drift import Drift
+    from spacegrey.simulation.calibration.drift import Drift
+    from spacegrey.simulation.calibration.fit import Fit
     from spacegrey.simulation.quietest import Quietest
     from spacegrey.simulation.recorded import record
     from spacegrey.simulation.run import Run
@@ -70,8 +70,8 @@ __all__ = [
 
 _HOMES = {
     "Chosen": "interfaces.python.choosing",
-    "Drift": "simulation.calibration_drift",
-    "Fit": "simulation.calibration",
+    "Drift": "simulation.calibration.drift",
+    "Fit": "simulation.calibration.fit",
     "Forecast": "simulation.settling",
     "InputError": "errors",
     "Log": "logs.log",
@@ -186,8 +186,8 @@ def fit(log: object, on: str | Path | Machine = "", *, ambient: str | float | No
     from spacegrey.errors import InputError
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration import fit as fit_log
-    from spacegrey.simulation.calibration_file import check_machine
+    from spacegrey.simulation.calibration.file import check_machine
+    from spacegrey.simulation.calibration.fit import fit as fit_log
 
     room, read, selector = _room(ambient), Log.of(log), ""
     if on:
@@ -229,7 +229,7 @@ def dust_check(before: object, after: object, *, ambient: str | float | None = N
     spacegrey.errors.InputError: march.csv: no such file
     """
     from spacegrey.logs.log import Log
-    from spacegrey.simulation.calibration_drift import dust_check as check
+    from spacegrey.simulation.calibration.drift import dust_check as check
 
     room = _room(ambient)
     return check(Log.of(before), Log.of(after), ambient_c=room)[0]

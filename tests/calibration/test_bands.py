@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from spacegrey.simulation.calibration import _ahead, _left_out, fit
-from spacegrey.simulation.calibration_bands import correlated_covariance
-from spacegrey.simulation.calibration_data import course
-from spacegrey.simulation.calibration_judge import _fan, band_k
-from spacegrey.simulation.calibration_search import Shape, predicted, search
+from spacegrey.simulation.calibration.bands import correlated_covariance
+from spacegrey.simulation.calibration.data import course
+from spacegrey.simulation.calibration.fit import _ahead, _left_out, fit
+from spacegrey.simulation.calibration.judge import _fan, band_k
+from spacegrey.simulation.calibration.search import Shape, predicted, search
 
 TRUTH = {"r1": 0.25, "r2": 0.35, "c1": 20.0, "c2": 350.0, "room": 24.0}
 Z90 = 1.645

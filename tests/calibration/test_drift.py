@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from spacegrey.simulation.calibration_drift import Drift, dust_check
+from spacegrey.simulation.calibration.drift import Drift, dust_check
 
 DUSTY = 0.35 / 0.80
 LOST = 1.0 - 0.60 / (0.25 + DUSTY)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spacegrey.logs.log import Log
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_drift import Drift, dust_check
+from spacegrey.simulation.calibration.drift import Drift, dust_check
+from spacegrey.simulation.calibration.fit import fit
 
 ROOM_C, R, C = 24.0, (0.25, 0.35), (20.0, 350.0)
 

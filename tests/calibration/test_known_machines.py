@@ -5,10 +5,10 @@ import pytest
 
 from spacegrey.logs.log import Log
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.calibration_fan import fan_controller
-from spacegrey.simulation.calibration_turbo import limit_falls, turbo
+from spacegrey.simulation.calibration.fan import fan_controller
+from spacegrey.simulation.calibration.recovery import MACHINES, SHEET, known_log, recovered
+from spacegrey.simulation.calibration.turbo import limit_falls, turbo
 from spacegrey.simulation.named import value_of, with_values
-from spacegrey.simulation.recovery import MACHINES, SHEET, known_log, recovered
 
 # Largest error as a share of the truth. Limits are read from levels and edges; resistances and the leak from slopes.
 # The uncore takes what idling's little work draws besides.

@@ -15,8 +15,8 @@ from spacegrey.logs.log import Log
 from spacegrey.logs.read import read_log
 from spacegrey.machine.assembly import machine
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_file import check_machine, settings, write_machine
+from spacegrey.simulation.calibration.file import check_machine, settings, write_machine
+from spacegrey.simulation.calibration.fit import fit
 
 ROOT = Path(__file__).parents[2]
 

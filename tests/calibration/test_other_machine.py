@@ -14,11 +14,11 @@ from spacegrey.logs.host import Host, contradiction
 from spacegrey.logs.log import Log
 from spacegrey.logs.read import read_log
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_drift import dust_check, since
-from spacegrey.simulation.calibration_file import check_machine, read_record, write_record
-from spacegrey.simulation.calibration_machine import doubts_of, host_of_machine
-from spacegrey.simulation.calibration_settings_power import Written
+from spacegrey.simulation.calibration.drift import dust_check, since
+from spacegrey.simulation.calibration.file import check_machine, read_record, write_record
+from spacegrey.simulation.calibration.fit import fit
+from spacegrey.simulation.calibration.machine import doubts_of, host_of_machine
+from spacegrey.simulation.calibration.settings_power import Written
 
 
 def _log(columns=None, **told):

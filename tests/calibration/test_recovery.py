@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_drift import dust_check, since
-from spacegrey.simulation.calibration_file import read_record, write_record
+from spacegrey.simulation.calibration.drift import dust_check, since
+from spacegrey.simulation.calibration.file import read_record, write_record
+from spacegrey.simulation.calibration.fit import fit
 
 # Largest error of each number over the seeds, as a share of it (of the room in K): readings of whole degrees with
 # 0.3 K of noise and 0.5 W on the power. The chip's capacity rests on the seconds after a step, and is the least sure.
@@ -134,7 +134,7 @@ def test_leakage_limit_and_power_of_work_come_back(known):
     busy = np.where((time_s // 300) % 2 == 0, 1.0, 0.02)
     power = np.where(busy > 0.5, 80.0 + 0.25 * (temp - 60.0), 9.0) + random.normal(0.0, 0.3, len(busy))
     log.columns.update({"cpu_busy": busy, "cpu_clock_ghz": np.full(len(busy), 3.5), "cpu_power_w": power})
-    from spacegrey.simulation.calibration_power import findings
+    from spacegrey.simulation.calibration.power import findings
 
     numbers = {one.name: one for one in findings(log)}
     assert numbers["leakage_slope"].value == pytest.approx(0.25, rel=0.1)
@@ -144,7 +144,7 @@ def test_leakage_limit_and_power_of_work_come_back(known):
 
 
 def test_a_power_limit_that_holds_comes_back(known):
-    from spacegrey.simulation.calibration_power import findings
+    from spacegrey.simulation.calibration.power import findings
 
     log = known().log()
     rows = len(log)

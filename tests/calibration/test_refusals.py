@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from spacegrey.errors import InputError, Refusal
 from spacegrey.interfaces.cli import app
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_data import course
-from spacegrey.simulation.calibration_drift import dust_check, since
-from spacegrey.simulation.calibration_file import Record, check_machine
+from spacegrey.simulation.calibration.data import course
+from spacegrey.simulation.calibration.drift import dust_check, since
+from spacegrey.simulation.calibration.file import Record, check_machine
+from spacegrey.simulation.calibration.fit import fit
 
 
 def written(log, path, change=lambda lines: lines):

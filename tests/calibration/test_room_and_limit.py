@@ -5,11 +5,11 @@ import pytest
 
 from spacegrey.logs.log import Log
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_bands import flat
-from spacegrey.simulation.calibration_drift import dust_check, since
-from spacegrey.simulation.calibration_file import read_record, settings, write_record
-from spacegrey.simulation.recovery import SHEET, known_log
+from spacegrey.simulation.calibration.bands import flat
+from spacegrey.simulation.calibration.drift import dust_check, since
+from spacegrey.simulation.calibration.file import read_record, settings, write_record
+from spacegrey.simulation.calibration.fit import fit
+from spacegrey.simulation.calibration.recovery import SHEET, known_log
 
 ROOM_C, LIMIT_C = 24.0, 100.0
 R, C = (0.35, 0.35), (15.0, 350.0)

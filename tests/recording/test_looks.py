@@ -1,11 +1,13 @@
 """Looks at a job's processes: nothing that the system charges is lost, and nothing is opened without need."""
 
 import contextlib
+import ctypes
 import os
 import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -96,6 +98,27 @@ def test_an_orphan_that_has_ended_is_no_zombie_for_as_long_as_the_job_runs():
     taken = record_command([sys.executable, "-c", script])
     assert taken.columns["processes"].max() > 10, "they were seen"
     assert taken.columns["processes"][-3] == 1, "and waited for"
+
+
+@linux
+def test_a_thread_that_records_leaves_what_its_program_starts_meanwhile_alone():
+    script = "import os, time\nif os.fork() == 0:\n    time.sleep(1.0); os._exit(0)\ntime.sleep(0.6)"
+    with ThreadPoolExecutor(1) as threads:
+        recording = threads.submit(record_command, [sys.executable, "-c", script])
+        time.sleep(0.3)
+        ours = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.1); exit(7)"])
+        taken = recording.result()
+    assert ours.wait() == 7, "the program's own wait found it"
+    assert taken.columns["processes"].max() == 2
+    assert processes.NO_ORPHANS in taken.unseen
+
+
+@linux
+def test_whoever_records_adopts_no_orphans_afterwards():
+    record_command(["true"])
+    asked = ctypes.c_int(-1)
+    ctypes.CDLL(None).prctl(processes.ASK_SUBREAPER, ctypes.byref(asked), 0, 0, 0)
+    assert asked.value == 0
 
 
 @linux

@@ -3,10 +3,10 @@
 import pytest
 
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_file import write_machine
+from spacegrey.simulation.calibration.file import write_machine
+from spacegrey.simulation.calibration.fit import fit
+from spacegrey.simulation.calibration.recovery import MACHINES, SHEET, known_log
 from spacegrey.simulation.named import with_values
-from spacegrey.simulation.recovery import MACHINES, SHEET, known_log
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ from spacegrey.errors import InputError
 from spacegrey.interfaces.cli import app
 from spacegrey.machine.assembly import machine
 from spacegrey.machine.selector import parse_selector
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_file import write_machine
+from spacegrey.simulation.calibration.file import write_machine
+from spacegrey.simulation.calibration.fit import fit
+from spacegrey.simulation.calibration.recovery import MACHINES, SHEET, WORK, known_log
 from spacegrey.simulation.named import with_values
-from spacegrey.simulation.recovery import MACHINES, SHEET, WORK, known_log
 from spacegrey.workload.library import workload
 
 

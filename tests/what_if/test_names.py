@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import spacegrey
 from spacegrey.errors import InputError
 from spacegrey.interfaces.cli import app
-from spacegrey.simulation.recovery import WORK
+from spacegrey.simulation.calibration.recovery import WORK
 
 
 @pytest.fixture

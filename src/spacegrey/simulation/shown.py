@@ -31,7 +31,7 @@ from spacegrey.simulation.trace import COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spacegrey.simulation.calibration import Fit
+    from spacegrey.simulation.calibration.fit import Fit
     from spacegrey.simulation.quietest import Quietest
     from spacegrey.simulation.settling import Forecast
     from spacegrey.simulation.sweep_results import Sweep

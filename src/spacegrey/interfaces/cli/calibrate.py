@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.calibration import Fit
-    from spacegrey.simulation.calibration_drift import Drift
-    from spacegrey.simulation.calibration_settings_power import Written
+    from spacegrey.simulation.calibration.drift import Drift
+    from spacegrey.simulation.calibration.fit import Fit
+    from spacegrey.simulation.calibration.settings_power import Written
 
 EXAMPLES = """
 spacegrey calibrate hwinfo.csv --on imac-pro --out fitted.toml
@@ -55,37 +55,38 @@ def calibrate(
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.log import read_option
     from spacegrey.interfaces.cli.output import progress, writable, write_json
-    from spacegrey.simulation import calibration_file, calibration_machine
-    from spacegrey.simulation.calibration import fit
-    from spacegrey.simulation.calibration_drift import since
+    from spacegrey.simulation.calibration import file as fit_file
+    from spacegrey.simulation.calibration import machine as fit_machine
+    from spacegrey.simulation.calibration.drift import since
+    from spacegrey.simulation.calibration.fit import fit
 
     if out is not None and on is None:
         raise InputError("--out writes a machine: say which one the log is of with --on SELECTOR")
     _check_names(out, record, plot)
     places = {path: writable(path) for path in (out, record, plot) if path is not None}
-    old = calibration_file.read_record(before) if before else None
+    old = fit_file.read_record(before) if before else None
     log = read_option(file, period, format_, names)
     doubts: list[str] = []
     if on is not None:
         from spacegrey.machine.assembly import machine
 
-        doubts = calibration_file.check_machine(log, machine(on))
+        doubts = fit_file.check_machine(log, machine(on))
     with progress("fitting") as update:
         found = fit(log, ambient_c=ambient_option(ambient), update=update)
     drift = since(old, found) if old else None
     made: list[Written] = []
     if out and on:
-        made = calibration_file.write_machine(found, on, places[out] or out)
+        made = fit_file.write_machine(found, on, places[out] or out)
     elif on:
-        made = calibration_file.settings(found, machine(on))  # pyright: ignore[reportPossiblyUnboundVariable]
-    doubts += calibration_machine.doubts_of(made)
+        made = fit_file.settings(found, machine(on))  # pyright: ignore[reportPossiblyUnboundVariable]
+    doubts += fit_machine.doubts_of(made)
     today = dt.datetime.now(tz=dt.UTC).date()
     if record:
-        calibration_file.write_record(found, places[record] or record, made=today, selector=on or "")
+        fit_file.write_record(found, places[record] or record, made=today, selector=on or "")
     if plot:
         _write_plot(found, places[plot] or plot)
     if as_json:
-        kept = calibration_file.record(found, made=today, selector=on or "")
+        kept = fit_file.record(found, made=today, selector=on or "")
         write_json({**_as_json(found, made, drift, kept), "doubts": doubts})
     else:
         _print(found, made, drift, f"{old.made.day} {old.made:%B %Y}" if old else "")
@@ -98,7 +99,7 @@ def calibrate(
 
 def _check_names(out: Path | None, record: Path | None, plot: Path | None) -> None:
     from spacegrey.errors import InputError
-    from spacegrey.simulation.calibration_file import check_name
+    from spacegrey.simulation.calibration.file import check_name
 
     for path in (out, record):
         if path is not None:

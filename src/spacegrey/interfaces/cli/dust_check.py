@@ -33,7 +33,7 @@ def dust_check(
     from spacegrey.interfaces.cli.calibrate import ambient_option, print_judged
     from spacegrey.interfaces.cli.log import read_option
     from spacegrey.interfaces.cli.output import write_json
-    from spacegrey.simulation.calibration_drift import dust_check as check
+    from spacegrey.simulation.calibration.drift import dust_check as check
 
     logs = [read_option(file, period, None, names) for file in (before, after)]
     drift, first = check(*logs, ambient_c=ambient_option(ambient))

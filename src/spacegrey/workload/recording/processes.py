@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,11 @@ from spacegrey.workload.recording.held import Held
 from spacegrey.workload.recording.member import ENDED, Member, Thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 TICK_S = 1.0 / (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
-SUBREAPER = 36
-"""``PR_SET_CHILD_SUBREAPER``: what a job leaves behind becomes a child of the recorder and stays in sight."""
+SUBREAPER, ASK_SUBREAPER = 36, 37
+"""``PR_SET_CHILD_SUBREAPER``, ``PR_GET_…``: what a job leaves behind becomes the recorder's and stays in sight."""
 
 CHILDREN = "/proc/thread-self/children"
 """Most systems tell the children of a thread there; on others all processes are listed."""
@@ -25,6 +26,10 @@ LITTLE_NS = 1_000_000
 """A process that wanted less between two looks is not called busy. [ns]"""
 
 NO_BYTES = "bytes from and to drives: some of its processes belong to somebody else, or the system does not count them"
+NO_ORPHANS = (
+    "processes whose parent ended before they were seen: what records is a thread beside the first one of its program, "
+    "which cannot tell them from what the program itself starts"
+)
 NO_CLOCKS = "how long threads waited for a core: this system does not tell it; states of threads are counted instead"
 
 
@@ -98,6 +103,7 @@ class Tree:
     _members: dict[int, Member] = field(default_factory=dict[int, Member])
     _known: set[int] = field(default_factory=set[int])
     _own: Thread | None = None
+    _inherits: bool = False
     _begun: int | None = None
     _clocks_ns: tuple[int, int] = (0, 0)
     _reaped: tuple[float, int, int] = (0.0, 0, 0)
@@ -106,6 +112,10 @@ class Tree:
     def __post_init__(self) -> None:
         """Take what runs already for others where the job has only just begun."""
         self._members[self.root] = Member(self.root)
+        # The first thread of a program gets the orphans; if another one records, the first may start what it likes.
+        self._inherits = self.parent is not None and threading.get_native_id() == os.getpid()
+        if self.parent is not None and not self._inherits:
+            self.missing.append(NO_ORPHANS)
         if os.path.exists(CHILDREN):  # noqa: PTH110 - as in what follows
             self._own = Thread(f"/proc/self/task/{os.getpid()}")
             self._known = set(self._own.children())
@@ -186,7 +196,7 @@ class Tree:
 
     def _orphans(self) -> list[int]:
         """Return what processes left behind that ended before they were seen."""
-        if self.parent is None or self._own is None:
+        if not self._inherits or self._own is None:
             return []
         return [pid for pid in self._own.children() if pid not in self._known]
 
@@ -201,7 +211,7 @@ class Tree:
     def _came_from_the_job(self, pid: int, parents: dict[int, int]) -> bool:
         for _ in parents:  # numbers start again: a child may have a lower one than its parent
             pid = parents.get(pid, 0)
-            if pid in self._members or (pid and pid == self.parent):
+            if pid in self._members or (pid and self._inherits and pid == self.parent):
                 return True
         return False
 
@@ -219,11 +229,20 @@ class Tree:
             self._forget(one)
 
 
-def adopt_orphans() -> bool:
+@contextmanager
+def adopting() -> Generator[bool]:
     """Make this process the one that inherits what its children leave behind; False where Linux is not there."""
+    control = None
+    before = ctypes.c_int(0)
     with suppress(OSError, AttributeError):
-        return ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0) == 0
-    return False
+        control = ctypes.CDLL(None, use_errno=True).prctl
+        control(ASK_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+    adopts = control is not None and control(SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        yield adopts
+    finally:
+        if control is not None and adopts:
+            control(SUBREAPER, before.value, 0, 0, 0)
 
 
 def _listed() -> list[int]:

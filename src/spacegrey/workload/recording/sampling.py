@@ -21,7 +21,7 @@ from spacegrey.workload.recording.counters import CACHE_MISSES, Counter
 from spacegrey.workload.recording.footprint import NOT_ALLOWED, Footprint, cost_s
 from spacegrey.workload.recording.job import ended, notice_of_end, stop, waited_for
 from spacegrey.workload.recording.limits import Limits, limits
-from spacegrey.workload.recording.processes import Seen, Tree, adopt_orphans
+from spacegrey.workload.recording.processes import Seen, Tree, adopting
 from spacegrey.workload.recording.sensors import Reading, Sensors, cache_mib
 
 if TYPE_CHECKING:
@@ -147,30 +147,30 @@ def record_command(
     if cores is not None and not 1 <= cores <= len(usable):
         raise InputError(f"record: --cores {cores} is outside 1 to {len(usable)}, what this computer has")
     allowed = usable[:cores] if cores else usable
-    adopts = adopt_orphans()
-    recorder = _Recorder(tuple(allowed), progress)
-    recorder.begin()
-    try:
-        # A child inherits the cores of the thread that starts it.
-        _pin(allowed if cores else [])
-        job = subprocess.Popen(list(command), stdout=stdout, text=False)  # noqa: S603 - the user's own command
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"record: {command[0]!r} cannot be run: {reason}") from None
-    finally:
-        _pin(usable if cores else [])
-    recorder.watch(job.pid, os.getpid() if adopts else None)
-    interrupted = False
-    try:
-        recorder.follow(lambda: ended(job))
-    except KeyboardInterrupt:
-        interrupted = True
-        stop(job)
-    # A zombie still tells what it took; afterwards it is gone.
-    recorder.look()
-    status, cpu_s = waited_for(job)
-    recorder.put_right(cpu_s)
-    return recorder.samples(" ".join(command), None if interrupted else status, interrupted=interrupted)
+    with adopting() as adopts:
+        recorder = _Recorder(tuple(allowed), progress)
+        recorder.begin()
+        try:
+            # A child inherits the cores of the thread that starts it.
+            _pin(allowed if cores else [])
+            job = subprocess.Popen(list(command), stdout=stdout, text=False)  # noqa: S603 - the user's own command
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"record: {command[0]!r} cannot be run: {reason}") from None
+        finally:
+            _pin(usable if cores else [])
+        recorder.watch(job.pid, os.getpid() if adopts else None)
+        interrupted = False
+        try:
+            recorder.follow(lambda: ended(job))
+        except KeyboardInterrupt:
+            interrupted = True
+            stop(job)
+        # A zombie still tells what it took; afterwards it is gone.
+        recorder.look()
+        status, cpu_s = waited_for(job)
+        recorder.put_right(cpu_s)
+        return recorder.samples(" ".join(command), None if interrupted else status, interrupted=interrupted)
 
 
 def record_process(pid: int, seconds: float | None = None, progress: Callable[[float], None] | None = None) -> Samples:

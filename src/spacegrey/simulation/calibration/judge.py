@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
-from spacegrey.simulation.calibration_data import CORES, FANS, PACKAGE
+from spacegrey.simulation.calibration.data import CORES, FANS, PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spacegrey.logs.log import Log
-    from spacegrey.simulation.calibration_data import Course
+    from spacegrey.simulation.calibration.data import Course
 
 HELD_RMSE_K = 2.5
 """A larger error on the held-out minutes has a reason that the tool must name. [K]"""

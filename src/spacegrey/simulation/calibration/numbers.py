@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.simulation.calibration_search import bounds_of
+from spacegrey.simulation.calibration.search import bounds_of
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.calibration_data import Course
-    from spacegrey.simulation.calibration_search import Searched
+    from spacegrey.simulation.calibration.data import Course
+    from spacegrey.simulation.calibration.search import Searched
 
 Z90 = 1.645
 """Standard deviations of a normal error within which nine of ten lie."""

@@ -1,4 +1,4 @@
-"""``python -m spacegrey.simulation.recovery``: how well a fit finds the numbers of machines that are known.
+"""``python -m spacegrey.simulation.calibration.recovery``: how well a fit finds the numbers of machines that are known.
 
 A known machine works and rests in the simulation, what a monitoring tool would have shown is written down, with noise
 and whole degrees, and a fit that starts from the catalog's sheet must find what was changed.
@@ -16,8 +16,8 @@ import numpy as np
 
 from spacegrey.logs.log import Log
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.calibration import fit
-from spacegrey.simulation.calibration_settings import settings
+from spacegrey.simulation.calibration.fit import fit
+from spacegrey.simulation.calibration.settings import settings
 from spacegrey.simulation.named import value_of, with_values
 from spacegrey.simulation.run import simulate
 from spacegrey.workload.library import workload
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration_settings import Written
+    from spacegrey.simulation.calibration.settings import Written
 
 SHEET = "imac-pro"
 ROOM_C = 25.0

@@ -9,7 +9,8 @@ import numpy as np
 
 from spacegrey.errors import Refusal
 from spacegrey.logs.host import Host, contradiction
-from spacegrey.simulation.calibration import (
+from spacegrey.simulation.calibration.data import POWERS, Course, course, joined
+from spacegrey.simulation.calibration.fit import (
     FEWER_STARTS,
     FOLD_STARTS,
     OWN_AIR,
@@ -20,14 +21,13 @@ from spacegrey.simulation.calibration import (
     known_room,
     shifted,
 )
-from spacegrey.simulation.calibration_data import POWERS, Course, course, joined
-from spacegrey.simulation.calibration_machine import check_pair
-from spacegrey.simulation.calibration_numbers import Z90
-from spacegrey.simulation.calibration_search import Searched, bounds_of, search
+from spacegrey.simulation.calibration.machine import check_pair
+from spacegrey.simulation.calibration.numbers import Z90
+from spacegrey.simulation.calibration.search import Searched, bounds_of, search
 
 if TYPE_CHECKING:
     from spacegrey.logs.log import Log
-    from spacegrey.simulation.calibration_file import Record
+    from spacegrey.simulation.calibration.file import Record
 
 COMPARED = ("whole_resistance", "sensor_to_air", "sink_to_air")
 MUCH_BETTER = 0.9

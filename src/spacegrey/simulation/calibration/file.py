@@ -13,16 +13,16 @@ from spacegrey.errors import InputError
 from spacegrey.machine.assembly import machine
 from spacegrey.machine.catalog import read_machine
 from spacegrey.machine.selector import parse_selector
-from spacegrey.simulation.calibration_data import PACKAGE
-from spacegrey.simulation.calibration_machine import check_machine
-from spacegrey.simulation.calibration_settings import settings
+from spacegrey.simulation.calibration.data import PACKAGE
+from spacegrey.simulation.calibration.machine import check_machine
+from spacegrey.simulation.calibration.settings import settings
 from spacegrey.simulation.runfile import write_whole
 from spacegrey.sourced import Spec, read_settings, read_toml
 
 if TYPE_CHECKING:
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration import Fit
-    from spacegrey.simulation.calibration_settings import Written
+    from spacegrey.simulation.calibration.fit import Fit
+    from spacegrey.simulation.calibration.settings import Written
 
 FORMAT = 1
 PART = "fitted"

@@ -49,7 +49,7 @@ class Course:
     Attributes
     ----------
     time_s, step_s, power_w, rest_w, gpu_w, fan, temp_c : float64, shape (rows,)
-        As `calibration_ladder.ladder` takes them; ``temp_c`` is what the sensor showed, NaN where it did not.
+        As `ladder.ladder` takes them; ``temp_c`` is what the sensor showed, NaN where it did not.
     start : int64, shape (rows,)
         Number of the segment where one starts, else -1.
     block : int64, shape (rows,)

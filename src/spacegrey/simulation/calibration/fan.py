@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import Bounds, differential_evolution, least_squares
 
 from spacegrey.jit import kernel
-from spacegrey.simulation.calibration_bands import correlated_covariance
-from spacegrey.simulation.calibration_numbers import Z90, Number, unknown_number
+from spacegrey.simulation.calibration.bands import correlated_covariance
+from spacegrey.simulation.calibration.numbers import Z90, Number, unknown_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

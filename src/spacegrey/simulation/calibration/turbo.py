@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.simulation.calibration_numbers import Number, unknown_number
+from spacegrey.simulation.calibration.numbers import Number, unknown_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from spacegrey.errors import Refusal
-from spacegrey.simulation.calibration_data import CORES, PACKAGE, POWERS, Course, course
-from spacegrey.simulation.calibration_hottest import Hottest, hottest
-from spacegrey.simulation.calibration_judge import HELD_RMSE_K, Judged, band_k, judge, missing_inputs
-from spacegrey.simulation.calibration_numbers import Number, ladder_numbers
-from spacegrey.simulation.calibration_power import findings
-from spacegrey.simulation.calibration_search import Searched, Shape, predicted, search
+from spacegrey.simulation.calibration.data import CORES, PACKAGE, POWERS, Course, course
+from spacegrey.simulation.calibration.hottest import Hottest, hottest
+from spacegrey.simulation.calibration.judge import HELD_RMSE_K, Judged, band_k, judge, missing_inputs
+from spacegrey.simulation.calibration.numbers import Number, ladder_numbers
+from spacegrey.simulation.calibration.power import findings
+from spacegrey.simulation.calibration.search import Searched, Shape, predicted, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration_file import Written
+    from spacegrey.simulation.calibration.file import Written
 
 # What rises with the heat is the sink's air: a single lump has no sink.
 SHAPES = (
@@ -127,7 +127,7 @@ class Fit:
     def doubts(self) -> tuple[str, ...]:
         """What makes it likely that the log is of another machine than ``on``; empty where that is not told."""
         from spacegrey.machine.assembly import machine
-        from spacegrey.simulation.calibration_machine import check_machine
+        from spacegrey.simulation.calibration.machine import check_machine
 
         return tuple(check_machine(self.log, machine(self.on))) if self.on else ()
 
@@ -143,7 +143,7 @@ class Fit:
         InputError
             Matplotlib is not installed.
         """
-        from spacegrey.simulation.calibration_plot import overlay
+        from spacegrey.simulation.calibration.plot import overlay
 
         return overlay(self)
 
@@ -158,7 +158,7 @@ class Fit:
         Refusal
             The log identifies no number of the machine.
         """
-        from spacegrey.simulation.fitted_machine import machine_of
+        from spacegrey.simulation.calibration.fitted_machine import machine_of
 
         return machine_of(self)
 
@@ -177,13 +177,13 @@ class Fit:
         Refusal
             The log identifies no number of the machine.
         """
-        from spacegrey.simulation.fitted_machine import write_fit
+        from spacegrey.simulation.calibration.fitted_machine import write_fit
 
         return write_fit(self, Path(path))
 
     def to_arrow(self) -> pa.Table:
         """Return the numbers as an Arrow table: name, value, band, unit, whether the log identifies it."""
-        from spacegrey.simulation.fitted_machine import numbers_table
+        from spacegrey.simulation.calibration.fitted_machine import numbers_table
 
         return numbers_table(self)
 

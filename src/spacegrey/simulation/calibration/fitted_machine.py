@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from spacegrey.errors import InputError, Refusal
 from spacegrey.machine.assembly import machine
 from spacegrey.machine.selector import parse_selector
-from spacegrey.simulation.calibration_file import write_machine
+from spacegrey.simulation.calibration.file import write_machine
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration import Fit
-    from spacegrey.simulation.calibration_file import Written
+    from spacegrey.simulation.calibration.file import Written
+    from spacegrey.simulation.calibration.fit import Fit
 
 
 def write_fit(fit: Fit, path: Path) -> list[Written]:

@@ -10,16 +10,16 @@ import numpy as np
 from scipy.optimize import brentq
 
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s, convection_ratio
-from spacegrey.simulation.calibration_numbers import Z90
-from spacegrey.simulation.calibration_settings_power import Written, fan_settings, power_settings
+from spacegrey.simulation.calibration.numbers import Z90
+from spacegrey.simulation.calibration.settings_power import Written, fan_settings, power_settings
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.network import LINKS, NODES
 from spacegrey.simulation.parameters import idle_power_w, lane, thermal_matrix
 
 if TYPE_CHECKING:
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration import Fit
-    from spacegrey.simulation.calibration_numbers import Number
+    from spacegrey.simulation.calibration.fit import Fit
+    from spacegrey.simulation.calibration.numbers import Number
 
 
 def settings(fit: Fit, built: Machine) -> list[Written]:

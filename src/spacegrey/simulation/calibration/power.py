@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.simulation.calibration_fan import fan_controller
-from spacegrey.simulation.calibration_numbers import Z90, Number, unknown_number
-from spacegrey.simulation.calibration_turbo import turbo
+from spacegrey.simulation.calibration.fan import fan_controller
+from spacegrey.simulation.calibration.numbers import Z90, Number, unknown_number
+from spacegrey.simulation.calibration.turbo import turbo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

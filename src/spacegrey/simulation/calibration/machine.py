@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration_settings_power import Written
+    from spacegrey.simulation.calibration.settings_power import Written
 
 CLOCK_SLACK = 1.05
 """A clock in the log above the processor's highest by more than this is another processor's."""

@@ -16,9 +16,9 @@ from spacegrey.parts.processor.laws import (
     leakage_power_w,
     voltage_v,
 )
-from spacegrey.simulation.calibration_numbers import Z90
-from spacegrey.simulation.calibration_power import IDLE, slope, warming
-from spacegrey.simulation.calibration_turbo import limit_falls
+from spacegrey.simulation.calibration.numbers import Z90
+from spacegrey.simulation.calibration.power import IDLE, slope, warming
+from spacegrey.simulation.calibration.turbo import limit_falls
 from spacegrey.simulation.lowering import SMT_POWER
 from spacegrey.simulation.parameters import voltage_coefficients
 from spacegrey.units import ZERO_CELSIUS_K
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from spacegrey.logs.log import Log
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.calibration_numbers import Number
+    from spacegrey.simulation.calibration.numbers import Number
 
 BELOW_TRIP_K = 2.0
 """A clock that falls this near to the trip may have fallen for the heat. [K]"""

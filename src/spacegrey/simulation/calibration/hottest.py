@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.simulation.calibration_judge import BAND, band_k
+from spacegrey.simulation.calibration.judge import BAND, band_k
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from spacegrey.simulation.calibration_data import Course
+    from spacegrey.simulation.calibration.data import Course
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from spacegrey.picture import named, over_time
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from spacegrey.simulation.calibration import Fit
+    from spacegrey.simulation.calibration.fit import Fit
 
 
 def overlay(fit: Fit) -> Figure:

@@ -9,15 +9,15 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import qmc
 
-from spacegrey.simulation.calibration_bands import correlated_covariance, flat
-from spacegrey.simulation.calibration_ladder import COLUMNS, ladder
+from spacegrey.simulation.calibration.bands import correlated_covariance, flat
+from spacegrey.simulation.calibration.ladder import COLUMNS, ladder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from spacegrey.simulation.calibration_data import Course
+    from spacegrey.simulation.calibration.data import Course
 
 STARTS = 256
 POLISHED = 3
