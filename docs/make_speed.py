@@ -1,4 +1,4 @@
-"""Write the tables of docs/speed.md from the last measurements in benchmarks/results; with ``--check`` only compare."""
+"""Write docs/speed.md's tables, and docs/disk.md's, from benchmarks/results; with ``--check`` only compare."""
 
 # ruff: noqa: INP001, PLR2004 - a script, not a package; how many digits a number gets is decided by its size
 
@@ -12,6 +12,8 @@ from pages import ROOT, fill, finish, table
 
 RESULTS = ROOT / "benchmarks" / "results"
 NAMES = {"half-hour": "half an hour", "blink": "one second"}
+
+MISSED = {True: ", missed", False: ""}
 
 Results = dict[str, Any]
 
@@ -38,7 +40,10 @@ def main() -> int:
         "starting made on": _starting_made_on(starting),
         "cluster made on": f"{_made_on(cluster)}; load average {cluster['load_before']:.2f} before it began.",
     }
-    return finish({"speed.md": fill("speed.md", regions)}, check="--check" in sys.argv)
+    disk = json.loads((RESULTS / "disk.json").read_text(encoding="utf-8"))
+    on_disk = {"speed": _disk(disk), "ratios": _disk_ratios(disk), "speed made on": _disk_made_on(disk)}
+    pages = {"speed.md": fill("speed.md", regions), "disk.md": fill("disk.md", on_disk)}
+    return finish(pages, check="--check" in sys.argv)
 
 
 def _headline(one: Results, many: Results) -> str:
@@ -192,6 +197,36 @@ def _starting_made_on(found: Results) -> str:
     said = f"{_made_on(found)}; load average {found['load_before']:.2f} before it began."
     if found["disturbed"]:
         said += " Something else kept the cores busy: the seconds are too many."
+    return said
+
+
+def _disk(found: Results) -> str:
+    rows: list[list[str]] = []
+    for place, of in found["places"].items():
+        for case in of["cases"]["spacegrey"]:
+            unit, what = ("MB/s", "mb_s") if "MiB" in case else ("requests/s", "requests_s")
+            rows.append([f"{place}: {case}, {unit}", *(f"{cases[case][what]:,.0f}" for cases in of["cases"].values())])
+    servers = list(next(iter(found["places"].values()))["cases"])
+    return table(["", "ours", "without a cipher", *servers[2:]], rows, "bcde")
+
+
+def _disk_ratios(found: Results) -> str:
+    rows: list[list[str]] = []
+    for ratios in zip(*(of["ratios"] for of in found["places"].values()), strict=True):
+        one = ratios[0]
+        other = "without a cipher" if one["other"] == "spacegrey, plain" else one["other"]
+        told = (f"{of['ratio']:.2f} ({of['median']:.2f})" + MISSED[of["ratio"] < of["aim"]] for of in ratios)
+        rows.append([one["case"], other, *told, f"{one['aim']:g}"])
+    return table(["", "over", *found["places"], "aim"], rows, "cde")
+
+
+def _disk_made_on(found: Results) -> str:
+    said = (
+        f"Of each server the best of {found['rounds']} rounds, and the median of the rounds' ratios in parentheses. "
+        f"{_made_on(found)}; load average {found['load_before']:.2f} before it began."
+    )
+    if found["disturbed"]:
+        said += f" Something else kept the cores busy before: {', '.join(found['disturbed'])}."
     return said
 
 
