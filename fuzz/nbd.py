@@ -49,6 +49,14 @@ class _Wire:
         """Nothing to do."""
 
 
+class _Eager(Connection):
+    """Gets more of what comes before it answers, as from a client who sends several requests at a time."""
+
+    def glance(self, room: memoryview) -> int:
+        """Receive what comes next."""
+        return self.wire.recv_into(room)
+
+
 class _Disk:
     """A disk in memory."""
 
@@ -147,8 +155,8 @@ def _check_replies(sent: bytes) -> None:
 def run_transmission(data: bytes) -> None:
     """Send requests; what is answered must be what a simple model of a disk answers.
 
-    The first byte says which features were agreed on, whether the disk is read-only and how the bytes come. Cookies are
-    numbered, so that each reply is known.
+    The first byte says which features were agreed on, whether the disk is read-only, how the bytes come, and whether
+    more are taken before an answer. Cookies are numbered, so that each reply is known.
     """
     first = data[0] if data else 0
     disk = _Disk(read_only=bool(first & 4))
@@ -156,7 +164,7 @@ def run_transmission(data: bytes) -> None:
     stream, requests, whole = _numbered(data[1:])
     wire = _Wire(stream, _PIECES[first >> 3 & 3])
     with contextlib.suppress(Ended):
-        Transmission(Connection(wire), agreed).run()
+        Transmission((_Eager if first & 32 else Connection)(wire), agreed).run()
     replies = _replies(bytes(wire.sent), requests)
     expect(len(replies) == len(requests) if whole else len(replies) <= len(requests), "requests without a reply")
     model = bytearray(CAPACITY)

@@ -27,6 +27,14 @@ def folder(tmp_path, key):
 
 
 @pytest.fixture
+def store(folder, key):
+    """Return the disk without a server."""
+    made = open_store(folder, key)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def served(folder, key, tmp_path):
     """Return a function that serves the disk and returns the server; `wrap` as in open_store."""
     running = []

@@ -121,9 +121,22 @@ def test_a_handshake_of_nonsense_ends(flags, options, rest, piece):
         assert agreed.export.name == "disk"
 
 
-@given(requests=REQUESTS, rest=st.binary(max_size=60), piece=st.integers(1, 1 << 17), structured=st.booleans())
+class Eager(Connection):
+    """Gets more before it answers."""
+
+    def glance(self, room):
+        return self.wire.recv_into(room)
+
+
+@given(
+    requests=REQUESTS,
+    rest=st.binary(max_size=60),
+    piece=st.integers(1, 1 << 17),
+    structured=st.booleans(),
+    kind=st.sampled_from([Connection, Eager]),
+)
 @settings(max_examples=300)
-def test_requests_of_nonsense_are_answered_or_end_it(requests, rest, piece, structured):
+def test_requests_of_nonsense_are_answered_or_end_it(requests, rest, piece, structured, kind):
     hello = struct.pack(">I", 3)
     if structured:
         hello += p.OPTION.pack(p.OPTION_MAGIC, p.STRUCTURED_REPLY, 0)
@@ -134,7 +147,7 @@ def test_requests_of_nonsense_are_answered_or_end_it(requests, rest, piece, stru
         for k, (flags, command, offset, length, body) in enumerate(requests)
     )
     wire = Bytes(hello + asked + rest, piece)
-    connection = Connection(wire)
+    connection = kind(wire)
     agreed = Negotiation(connection, EXPORTS).run()
     with contextlib.suppress(Ended):
         Transmission(connection, agreed).run()

@@ -1,5 +1,6 @@
 """Requests and their errors, exactly as the protocol's document has them."""
 
+import contextlib
 import errno
 import os
 import random
@@ -11,6 +12,9 @@ import pytest
 
 from spacegrey.t2.storage.layers import Fault, Log
 from spacegrey.virtual.nbd import protocol as p
+from spacegrey.virtual.nbd.exports import Export
+from spacegrey.virtual.nbd.negotiation import Agreed, Ended
+from spacegrey.virtual.nbd.transmission import AHEAD, Transmission
 
 SIZE = 64 << 20
 PAGE = 4096
@@ -256,9 +260,9 @@ def test_a_quick_client_is_looked_for_and_a_slow_one_is_not(monkeypatch):
     looked, idles = [], []
     idle = lambda: idles.append(len(looked))  # noqa: E731
 
-    def look(file, room):
+    def look(file, room, *looks):
         looked.append(file)
-        return found(file, room)
+        return found(file, room, *looks)
 
     found = wires.look
     monkeypatch.setattr(wires, "look", look)
@@ -281,6 +285,76 @@ def test_a_quick_client_is_looked_for_and_a_slow_one_is_not(monkeypatch):
         theirs.close()
         assert connection.receive_some(room, idle) == 0
     assert idles == [0, 2, 2, 3], "before it sleeps, and not where it looked and found"
+
+
+def test_a_glance_receives_from_a_quick_client_only(monkeypatch):
+    from spacegrey.virtual.nbd import connection as wires
+
+    monkeypatch.setattr(wires, "can_look", lambda: True)
+    ours, theirs = socket.socketpair()
+    connection, room = wires.Connection(ours), memoryview(bytearray(100))
+    with ours, theirs:
+        theirs.sendall(b"ab")
+        assert connection.glance(room) == 0, "not known yet"
+        assert connection.receive_some(room, lambda: None) == 2
+        assert connection.glance(room) == 0, "nothing came"
+        theirs.sendall(b"cde")
+        assert connection.glance(room) == 3
+
+
+class Coming:
+    """A client's bytes, a piece for each receive, and what was answered."""
+
+    def __init__(self, pieces, glances):
+        self.pieces, self.glances, self.looked, self.sent = list(pieces), glances, 0, []
+
+    def receive_some(self, room, _idle=None):
+        piece = self.pieces.pop(0) if self.pieces else b""
+        room[: len(piece)] = piece
+        return len(piece)
+
+    def glance(self, room):
+        self.looked += 1
+        return self.receive_some(room) if self.glances else 0
+
+    def send(self, parts):
+        self.sent.append(b"".join(parts))
+
+
+def answered(disk, pieces, *, glances):
+    coming = Coming(pieces, glances)
+    with contextlib.suppress(Ended):
+        Transmission(coming, Agreed(Export("disk", disk), structured=False, allocation=False)).run()
+    return coming
+
+
+def write(number, length=PAGE):
+    head = p.REQUEST.pack(p.REQUEST_MAGIC, 0, p.WRITE, number, number * PAGE, length)
+    return head, bytes([number % 255 + 1]) * length
+
+
+def test_answers_wait_a_moment_for_more_requests_and_no_longer(store):
+    heads_and_pages = [part for k in range(8) for part in write(k)]
+    coming = answered(store, heads_and_pages, glances=True)
+    assert [len(sent) // 16 for sent in coming.sent] == [4, 4], "four at a time"
+    for k in range(8):
+        page = memoryview(bytearray(PAGE))
+        store.read_into(k * PAGE, page)
+        assert page == write(k)[1]
+
+
+def test_a_client_that_waits_for_each_answer_is_looked_for_ever_less_often(store):
+    coming = answered(store, [b"".join(write(k)) for k in range(1000)], glances=False)
+    assert len(coming.sent) == 1000
+    assert 5 < coming.looked < 15
+    again = answered(store, [b"".join(write(k)) for k in range(1000)], glances=True)
+    assert len(again.sent) == 250, "another client, who sends more, is looked for at once"
+
+
+def test_a_long_write_is_answered_before_anything_is_looked_for(store):
+    coming = answered(store, [b"".join(write(k, AHEAD)) for k in range(3)], glances=True)
+    assert [len(sent) for sent in coming.sent] == [16, 16, 16]
+    assert coming.looked == 0
 
 
 def test_a_client_is_not_looked_for_where_there_is_one_processor(monkeypatch):

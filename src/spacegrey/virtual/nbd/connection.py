@@ -6,7 +6,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from spacegrey.virtual.nbd.looking import SOON_S, can_look, look
+from spacegrey.virtual.nbd.looking import GLANCES, SOON_S, can_look, look
 from spacegrey.virtual.nbd.negotiation import Ended
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ class Connection:
         got = self.wire.recv_into(room)
         self._quick = self._may_look and time.monotonic() - before < SOON_S
         return got
+
+    def glance(self, room: memoryview) -> int:
+        """Receive what comes within a moment from a client who was quick; 0 if nothing did."""
+        if self._quick and isinstance(self.wire, socket.socket):
+            return look(self.wire.fileno(), room, GLANCES)
+        return 0
 
     def drain(self, length: int) -> None:
         """Receive so many bytes and forget them."""

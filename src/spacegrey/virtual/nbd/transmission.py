@@ -24,6 +24,12 @@ ANSWER = 1 << 20
 GROUP = 64
 """Small writes that go to the disk together, at most."""
 
+FEW = 4
+"""Before fewer answers are sent, more requests are looked for."""
+
+LONGEST_PAUSE = 512
+"""How often nothing is looked for after nothing came, at most."""
+
 SPARSE = 1 << 16
 """A read at least this long is looked at for holes."""
 
@@ -54,6 +60,9 @@ class Transmission:
         self._filled = 0
         self._answers: list[bytes | memoryview] = []
         self._group: tuple[list[int], list[memoryview], list[int]] = ([], [], [])
+        self._over = False
+        self._taken = 0  # requests since answers were sent
+        self._unasked, self._pause = 0, 1
         self._alone = 0  # up to where in the input no requests are taken together
 
     def run(self) -> None:
@@ -68,46 +77,69 @@ class Transmission:
         with suppress(OSError, MemoryError):
             self._disk.settle()
 
-    def _serve(self) -> None:  # noqa: C901 - one loop over what came in
-        room, receive, unpack = self._input, self._connection.receive_some, p.REQUEST.unpack_from
-        end, wanted = 0, _HEADER
-        while True:
+    def _serve(self) -> None:
+        room, receive = self._input, self._connection.receive_some
+        start, end, wanted = 0, 0, _HEADER
+        while not self._over:
             while end < wanted:
                 got = receive(room[end : wanted + AHEAD], self._settle)
                 if not got:
                     raise Ended("the client is gone")
                 end += got
-            start, wanted, self._alone = 0, _HEADER, 0
-            while end - start >= _HEADER:
-                magic, flags, command, cookie, offset, length = unpack(room, start)
-                if magic != p.REQUEST_MAGIC:
-                    raise Ended("not a request")
-                body = start + _HEADER
-                # Of many requests each is found for less than of one.
-                if command == p.READ and length == _PAGE and start >= self._alone and end - body >= _HEADER:
-                    after = self._read_small(start, end)
-                    if after > start:
-                        start = after
-                        continue
-                if command == p.WRITE and length:
-                    if length > p.MAX_PAYLOAD:
-                        self._answer_all()
-                        self._connection.drain(max(0, length - (end - body)))
-                        start = min(end, body + length)
-                        self._refuse(command, cookie, errno.EINVAL)
-                        continue
-                    if end - body < length:
-                        wanted = _HEADER + length
-                        break
-                if command == p.DISC:
-                    self._answer_all()
-                    return
-                start = body + length if command == p.WRITE else body
-                self._do(command, flags, cookie, offset, length, body)
+            self._alone = self._taken = 0
+            start, wanted = self._take(0, end)
+            while 0 < self._taken < FEW and end < AHEAD and (got := self._more(end)):
+                end += got
+                start, wanted = self._take(start, end)
             self._answer_all()
             if start:
                 room[: end - start] = room[start:end]
                 end -= start
+
+    def _more(self, end: int) -> int:
+        """Look a moment for more requests before the answers go: one at a time costs both ends twice the time.
+
+        Of a client that waits for each answer nothing comes: it is looked for ever less often.
+        """
+        if self._unasked:
+            self._unasked -= 1
+            return 0
+        got = self._connection.glance(self._input[end : end + AHEAD])
+        self._pause = 1 if got else min(2 * self._pause, LONGEST_PAUSE)
+        self._unasked = 0 if got else self._pause
+        return got
+
+    def _take(self, start: int, end: int) -> tuple[int, int]:
+        """Do the whole requests that stand there; return where the next one begins, and its bytes as far as known."""
+        room, unpack = self._input, p.REQUEST.unpack_from
+        while end - start >= _HEADER:
+            magic, flags, command, cookie, offset, length = unpack(room, start)
+            if magic != p.REQUEST_MAGIC:
+                raise Ended("not a request")
+            body = start + _HEADER
+            # Of many requests each is found for less than of one.
+            if command == p.READ and length == _PAGE and start >= self._alone and end - body >= _HEADER:
+                after = self._read_small(start, end)
+                if after > start:
+                    self._taken += (after - start) // _HEADER
+                    start = after
+                    continue
+            if command == p.WRITE and length:
+                if length > p.MAX_PAYLOAD:
+                    self._answer_all()
+                    self._connection.drain(max(0, length - (end - body)))
+                    start = min(end, body + length)
+                    self._refuse(command, cookie, errno.EINVAL)
+                    continue
+                if end - body < length:
+                    return start, _HEADER + length
+            if command == p.DISC:
+                self._over = True
+                break
+            start = body + length if command == p.WRITE else body
+            self._taken += 1
+            self._do(command, flags, cookie, offset, length, body)
+        return start, _HEADER
 
     def _answer_all(self) -> None:
         self._write_group()
