@@ -59,7 +59,7 @@ bench: setup ## the benchmarks, each beside its reference
 	$(bin)/python -m benchmarks.starting
 
 fit: setup ## fit the machines' free parameters to the calibration rows
-	$(bin)/python -m spacegrey.simulation.fitting
+	$(bin)/python -m spacegrey.simulation.validation.fitting
 
 fuzz: setup ## a million inputs for each reader of foreign bytes, guided by coverage (Linux; some hours)
 	@[ -x $(venv)/fuzz/bin/python ] || { $(bin)/python -m venv --clear $(venv)/fuzz && $(venv)/fuzz/bin/python -m pip \
@@ -67,7 +67,7 @@ fuzz: setup ## a million inputs for each reader of foreign bytes, guided by cove
 	$(venv)/fuzz/bin/python -m fuzz all --engine atheris $(ARGS)
 
 held-out: setup ## leave each chip out of the fit of speeds in turn, and predict it from the others
-	$(bin)/python -m spacegrey.simulation.held_out
+	$(bin)/python -m spacegrey.simulation.validation.held_out
 
 gpu-check: setup ## compile the GPU's kernel, on any computer (its compiler goes aside, into .venv/gpu: 1.7 GB)
 	@[ -x $(venv)/gpu/bin/pytest ] || { $(bin)/python -m venv --clear $(venv)/gpu && $(venv)/gpu/bin/python -m pip \

@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.batch.blocks import HALF_HOUR
 from benchmarks.report import processor
-from spacegrey.simulation import partitions
-from spacegrey.simulation.cluster import connected
 from spacegrey.simulation.runfile import write_whole
-from spacegrey.simulation.sweep import plan
-from spacegrey.simulation.sweep_file import read_sweep
+from spacegrey.simulation.sweep import partitions
+from spacegrey.simulation.sweep.cluster import connected
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from spacegrey.simulation.sweep import Plan
+    from spacegrey.simulation.sweep.plan import Plan
 
 RESULTS = Path(__file__).parent / "results" / "cluster.json"
 WORKERS = 2

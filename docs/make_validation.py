@@ -14,13 +14,13 @@ from pages import fill, finish, table
 
 from spacegrey import fits
 from spacegrey.machine.catalog import read_machine
-from spacegrey.simulation.measurements import question, read_measurements
-from spacegrey.simulation.throughput_rows import is_fitted
-from spacegrey.simulation.validation import HELD_OUT, TARGETS, validate
+from spacegrey.simulation.validation.comparison import HELD_OUT, TARGETS, validate
+from spacegrey.simulation.validation.measurements import question, read_measurements
+from spacegrey.simulation.validation.throughput_rows import is_fitted
 from spacegrey.sourced import read_toml
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.validation import Row
+    from spacegrey.simulation.validation.comparison import Row
 
 UNITS = {"degC": "°C"}
 WORST = 15

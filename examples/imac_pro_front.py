@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 import matplotlib.pyplot as plt
 import numpy as np
 
-from spacegrey.simulation.sweep import plan
-from spacegrey.simulation.sweep_file import read_sweep
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import plan
+from spacegrey.simulation.sweep.rows import run_chunk
 
 ASKED = """
 title = "All iMac Pro configurations under five workloads"

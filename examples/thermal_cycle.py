@@ -12,7 +12,7 @@ import numpy as np
 
 from spacegrey.machine.assembly import machine
 from spacegrey.simulation.run import simulate
-from spacegrey.simulation.validation import dips
+from spacegrey.simulation.validation.comparison import dips
 from spacegrey.workload.library import workload
 
 TRIP_C, RELEASE_C, FULL_GHZ, DIP_GHZ = 94, 92, 3.9, 3.6  # published

@@ -29,9 +29,9 @@ from benchmarks.reference_scipy import solve_ivp_by_second
 from benchmarks.report import SECOND_AGREES, agreed, processor, slow_error
 from spacegrey.simulation.batch import simulate_batch
 from spacegrey.simulation.kernel.tick import STEP_S
-from spacegrey.simulation.sweep import plan
-from spacegrey.simulation.sweep_file import read_sweep
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import plan
+from spacegrey.simulation.sweep.rows import run_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

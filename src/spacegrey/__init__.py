@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from spacegrey.simulation.run import Run
     from spacegrey.simulation.runfile import SavedRun
     from spacegrey.simulation.settling import Forecast
-    from spacegrey.simulation.sweep_results import Sweep, sweep
+    from spacegrey.simulation.sweep.results import Sweep, sweep
     from spacegrey.workload.library import Workload
 
 __version__ = "0.1.0"
@@ -82,12 +82,12 @@ _HOMES = {
     "Run": "simulation.run",
     "SavedRun": "simulation.runfile",
     "SpacegreyError": "errors",
-    "Sweep": "simulation.sweep_results",
+    "Sweep": "simulation.sweep.results",
     "Workload": "workload.library",
     "choose": "interfaces.python.choosing",
     "own": "interfaces.python.owning",
     "record": "simulation.recorded",
-    "sweep": "simulation.sweep_results",
+    "sweep": "simulation.sweep.results",
 }
 
 

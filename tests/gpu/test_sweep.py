@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from spacegrey import jit
 from spacegrey.interfaces.cli import app
-from spacegrey.simulation import estimate
 from spacegrey.simulation.gpu import CHUNK
-from spacegrey.simulation.sweep import plan
-from spacegrey.simulation.sweep_file import read_sweep
-from spacegrey.simulation.sweep_rows import run_rows
+from spacegrey.simulation.sweep import estimate
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import plan
+from spacegrey.simulation.sweep.rows import run_rows
 
 PROGRAM = Path(sys.executable).with_name("spacegrey")
 SAME = 1e-9

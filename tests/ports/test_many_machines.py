@@ -13,10 +13,10 @@ from spacegrey.interfaces.cli.application import app
 from spacegrey.machine.assembly import machine
 from spacegrey.simulation.batch import simulate_batch
 from spacegrey.simulation.run import simulate
-from spacegrey.simulation.sweep import fingerprint
-from spacegrey.simulation.sweep import plan as swept
-from spacegrey.simulation.sweep_file import read_sweep
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import fingerprint
+from spacegrey.simulation.sweep.plan import plan as swept
+from spacegrey.simulation.sweep.rows import run_chunk
 from spacegrey.workload.library import workload
 
 ARRAY = 'storage = "array"\n[[device]]\nname = "array"\nkind = "storage"\nlink = "{0}"\nread_gbps = 3\nwrite_gbps = 3\n'

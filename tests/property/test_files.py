@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacegrey.errors import InputError
-from spacegrey.simulation.measurements import COLUMNS, OPEN, Measurement, question, read_measurements
 from spacegrey.simulation.run import simulate
 from spacegrey.simulation.runfile import load, record, save
+from spacegrey.simulation.validation.measurements import COLUMNS, OPEN, Measurement, question, read_measurements
 from spacegrey.workload.library import workload
 
 ROWS = list(csv.DictReader(io.StringIO(OPEN.read_text(encoding="utf-8"))))

@@ -6,7 +6,7 @@ import pytest
 from spacegrey.machine.assembly import machine
 from spacegrey.machine.catalog import read_machine
 from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K, air_flow_l_s
-from spacegrey.simulation.validation import facts, quantity
+from spacegrey.simulation.validation.comparison import facts, quantity
 
 
 def exhaust_share(run):

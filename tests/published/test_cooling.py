@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from spacegrey.simulation.validation import dips
+from spacegrey.simulation.validation.comparison import dips
 
 QUIET_DBA = 30.0
 """Barely audible in a quiet room. [dBA]"""

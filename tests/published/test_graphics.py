@@ -3,7 +3,7 @@
 import pytest
 
 from spacegrey.machine.assembly import machine
-from spacegrey.simulation.validation import facts
+from spacegrey.simulation.validation.comparison import facts
 
 
 @pytest.mark.claims("I6")

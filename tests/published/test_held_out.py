@@ -6,9 +6,9 @@ from math import isnan
 import pytest
 
 from spacegrey import fits
-from spacegrey.simulation.held_out import FILE, chip, errors, held_out, repeats
-from spacegrey.simulation.measurements import Measurement
-from spacegrey.simulation.throughput_rows import sigma_ln, speed_rows
+from spacegrey.simulation.validation.held_out import FILE, chip, errors, held_out, repeats
+from spacegrey.simulation.validation.measurements import Measurement
+from spacegrey.simulation.validation.throughput_rows import sigma_ln, speed_rows
 from spacegrey.sourced import read_toml
 
 # What is reached, so that it cannot get worse unseen. [%]

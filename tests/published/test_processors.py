@@ -4,7 +4,7 @@ import pytest
 
 from spacegrey.machine.assembly import machine
 from spacegrey.simulation.lowering import licence_ghz
-from spacegrey.simulation.validation import facts
+from spacegrey.simulation.validation.comparison import facts
 from spacegrey.workload.spec import ProcessorDemand
 
 CORES = {"8-core": 4.2, "10-core": 4.5, "14-core": 4.3, "18-core": 4.3}

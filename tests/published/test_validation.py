@@ -6,8 +6,8 @@ import pytest
 
 from spacegrey import fits
 from spacegrey.machine.catalog import PART_KINDS
-from spacegrey.simulation.measurements import read_measurements
-from spacegrey.simulation.validation import COVERAGE_TARGET, TARGETS, validate
+from spacegrey.simulation.validation.comparison import COVERAGE_TARGET, TARGETS, validate
+from spacegrey.simulation.validation.measurements import read_measurements
 
 # The target is 5 %; this is what is reached, so that it cannot get worse unseen.
 REACHED = {"throughput": 7.3}

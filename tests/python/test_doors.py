@@ -48,7 +48,7 @@ def test_every_name_is_there_and_no_other():
 def test_rooms_do_not_hide_the_doors():
     code = """
 import spacegrey.machine.assembly, spacegrey.workload.library, spacegrey.fits, spacegrey.logs.log
-import spacegrey.simulation.sweep
+import spacegrey.simulation.sweep.plan
 import spacegrey
 print(all(callable(getattr(spacegrey, name)) for name in spacegrey.__all__))
 """

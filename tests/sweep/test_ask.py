@@ -134,9 +134,9 @@ def test_a_folder_that_is_no_sweep_is_refused(command, tmp_path):
 
 
 def test_a_damaged_partition_is_left_out_and_named(command, asked, tmp_path):
-    from spacegrey.simulation import partitions
-    from spacegrey.simulation.sweep import plan
-    from spacegrey.simulation.sweep_file import read_sweep
+    from spacegrey.simulation.sweep import partitions
+    from spacegrey.simulation.sweep.file import read_sweep
+    from spacegrey.simulation.sweep.plan import plan
 
     question = read_sweep(asked())
     made, out = plan(question), tmp_path / "out"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from spacegrey.errors import InputError
 from spacegrey.interfaces.cli.application import app
-from spacegrey.simulation import cluster
+from spacegrey.simulation.sweep import cluster
 
 ROWS = 6000
 SWEEP = f"""
@@ -69,7 +69,9 @@ def dask():
 def test_a_worker_that_is_killed_loses_no_row_and_doubles_none(dask, tmp_path, monkeypatch):
     (tmp_path / "s.toml").write_text(SWEEP, encoding="utf-8")
     out = tmp_path / "runs"
-    monkeypatch.setattr("spacegrey.simulation.estimate.CHUNK_S", 0.05)  # chunks enough to be in the middle of them
+    monkeypatch.setattr(
+        "spacegrey.simulation.sweep.estimate.CHUNK_S", 0.05
+    )  # chunks enough to be in the middle of them
     with Client(dask, timeout=60, set_as_default=False) as client:
         victims = client.run(os.getpid)
     real, seen = cluster.chunks, []
@@ -140,8 +142,8 @@ def test_a_worker_of_another_version_is_refused(dask, monkeypatch):
 
 def test_a_million_machines_are_some_hundred_tasks():
     # a second of work on one core is at least 5,000 machines of a minute, so 10^6 of them are at most 200 chunks
-    from spacegrey.simulation.estimate import MOST_CHUNK
-    from spacegrey.simulation.partitions import Record, bounds, partitions
+    from spacegrey.simulation.sweep.estimate import MOST_CHUNK
+    from spacegrey.simulation.sweep.partitions import Record, bounds, partitions
 
     record = Record(2, "", "", 10**6, 5000, "", "", "")
     assert partitions(record) == 200

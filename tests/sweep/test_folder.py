@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from spacegrey.simulation import estimate, partitions, sources
-from spacegrey.simulation.sweep import plan
-from spacegrey.simulation.sweep_file import read_sweep
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation import sources
+from spacegrey.simulation.sweep import estimate, partitions
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import plan
+from spacegrey.simulation.sweep.rows import run_chunk
 
 PROGRAM = Path(sys.executable).with_name("spacegrey")
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from spacegrey.simulation.run import simulate
-from spacegrey.simulation.sweep import fingerprint, plan
-from spacegrey.simulation.sweep_file import read_sweep
-from spacegrey.simulation.sweep_rows import run_chunk, run_rows
+from spacegrey.simulation.sweep.file import read_sweep
+from spacegrey.simulation.sweep.plan import fingerprint, plan
+from spacegrey.simulation.sweep.rows import run_chunk, run_rows
 
 GRID = """
 machines = ["imac-pro:processor=*", "mac-mini-m1"]

@@ -5,8 +5,8 @@ import pytest
 from spacegrey.errors import InputError
 from spacegrey.machine.assembly import machine
 from spacegrey.machine.selector import parse_selector
-from spacegrey.simulation.sweep import plan
-from spacegrey.simulation.sweep_file import read_sweep, written_out
+from spacegrey.simulation.sweep.file import read_sweep, written_out
+from spacegrey.simulation.sweep.plan import plan
 
 HEAD = 'machines = ["imac-pro"]\nworkloads = ["cinebench-r15", "idle"]\n'
 

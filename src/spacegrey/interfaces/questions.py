@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError
-from spacegrey.simulation import partitions
+from spacegrey.simulation.sweep import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -50,7 +50,7 @@ class ShownRun:
 
 def from_run(run: Run) -> ShownRun:
     """Return a run that has just ended, with the published measurements that it can be held against."""
-    from spacegrey.simulation.validation import published
+    from spacegrey.simulation.validation.comparison import published
 
     return ShownRun(record(run), run.trace, _tables(published(run)))
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from spacegrey.simulation.calibration.fit import Fit
     from spacegrey.simulation.quietest import Quietest
     from spacegrey.simulation.settling import Forecast
-    from spacegrey.simulation.sweep_results import Sweep
+    from spacegrey.simulation.sweep.results import Sweep
     from spacegrey.simulation.trace import Trace
 
 MOST_LIMITS = 5

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.estimate import Estimate
-    from spacegrey.simulation.partitions import Progress, Record
-    from spacegrey.simulation.sweep import Plan
+    from spacegrey.simulation.sweep.estimate import Estimate
+    from spacegrey.simulation.sweep.partitions import Progress, Record
+    from spacegrey.simulation.sweep.plan import Plan
 
 EXAMPLES = """
 spacegrey sweep my-sweep.toml --out answers --dry-run
@@ -43,12 +43,12 @@ def sweep(
     Every result is a row; ask about them with `spacegrey ask`, draw them with `spacegrey plot`.
     """
     from spacegrey.interfaces.cli.output import say_when_compiling
-    from spacegrey.simulation.sweep import plan
-    from spacegrey.simulation.sweep_file import read_sweep
+    from spacegrey.simulation.sweep.file import read_sweep
+    from spacegrey.simulation.sweep.plan import plan
 
     _check_device(device, threads, cluster)
     question = read_sweep(file)
-    from spacegrey.simulation import estimate, partitions
+    from spacegrey.simulation.sweep import estimate, partitions
 
     going_on = resume and partitions.is_sweep(out)
     if not going_on:
@@ -95,7 +95,7 @@ def _cluster(address: str | None) -> AbstractContextManager[Any]:
     """Return the connection to the cluster, if there is to be one."""
     if address is None:
         return nullcontext()
-    from spacegrey.simulation.cluster import connected
+    from spacegrey.simulation.sweep.cluster import connected
 
     return connected(address)
 
@@ -110,7 +110,7 @@ def _run(
 ) -> Progress:
     from spacegrey.interfaces.cli.output import progress
     from spacegrey.interfaces.words import duration
-    from spacegrey.simulation import estimate, partitions
+    from spacegrey.simulation.sweep import estimate, partitions
 
     with partitions.only_one(out):
         partitions.clear(out)
@@ -130,7 +130,7 @@ def _run(
 
 def _missing(out: Path, record: Record) -> list[int]:
     """Return the partitions that are still to be run; those that are damaged are named, and run again."""
-    from spacegrey.simulation import partitions
+    from spacegrey.simulation.sweep import partitions
 
     missing = set(range(partitions.partitions(record)))
     for number in partitions.present(out):
@@ -165,7 +165,7 @@ def _as_json(made: Plan, out: Path, device: str, expected: Estimate | None, done
 def _print(made: Plan, out: Path, expected: Estimate | None, done: Progress | None) -> None:
     from spacegrey.interfaces.cli.output import console
     from spacegrey.interfaces.words import duration
-    from spacegrey.simulation.estimate import size
+    from spacegrey.simulation.sweep.estimate import size
 
     shown = console()
     wrap = not shown.is_terminal

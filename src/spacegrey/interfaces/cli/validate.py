@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from spacegrey.simulation.validation import Row, Validation
+    from spacegrey.simulation.validation.comparison import Row, Validation
 
 EXAMPLES = """
 spacegrey validate
@@ -34,14 +34,14 @@ def validate(
     """
     from spacegrey.errors import unknown
     from spacegrey.interfaces.cli.output import progress, say_when_compiling, write_json
-    from spacegrey.simulation import validation
-    from spacegrey.simulation.measurements import KINDS
+    from spacegrey.simulation.validation import comparison
+    from spacegrey.simulation.validation.measurements import KINDS
 
     if kind is not None and kind not in KINDS:
         raise unknown("kind of measurement", kind, KINDS)
     say_when_compiling()
     with progress("validating") as update:
-        found = validation.validate(measurements, update)
+        found = comparison.validate(measurements, update)
     rows = [row for row in found.rows if kind in {None, row.kind}]
     if as_json:
         write_json({"rows": [asdict(row) for row in rows], "summary": found.summary})

@@ -10,7 +10,7 @@ import numpy as np
 from spacegrey.errors import InputError, unknown
 from spacegrey.interfaces import questions
 from spacegrey.interfaces.words import OF_A_RUN, QUANTITIES
-from spacegrey.simulation.sweep_rows import SCORE_BETTER
+from spacegrey.simulation.sweep.rows import SCORE_BETTER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from spacegrey import __version__
 from spacegrey.errors import InputError, Refusal
 from spacegrey.simulation.sources import PROGRAM
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation.sweep.rows import run_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     import pyarrow as pa
 
-    from spacegrey.simulation.sweep import Plan
+    from spacegrey.simulation.sweep.plan import Plan
 
 CONNECT_S = 10
 """A scheduler that does not answer in so long is not there. [s]"""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from spacegrey.machine.assembly import External, Machine
     from spacegrey.simulation.named import Value
-    from spacegrey.simulation.sweep_file import Axis, Draw, Level, Question
+    from spacegrey.simulation.sweep.file import Axis, Draw, Level, Question
     from spacegrey.workload.library import Workload
 
 MOST_ROWS = 10**9

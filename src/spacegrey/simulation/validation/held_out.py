@@ -18,9 +18,9 @@ import tomli_w
 
 from spacegrey import fits
 from spacegrey.simulation.runfile import write_whole
-from spacegrey.simulation.throughput_fit import free_parameters, overlay, sensitivity, solve, stored
-from spacegrey.simulation.throughput_rows import SpeedRow, errors_ln, library, simulate_slowdowns, speed_rows
-from spacegrey.simulation.validation import HELD_OUT as FILE
+from spacegrey.simulation.validation.comparison import HELD_OUT as FILE
+from spacegrey.simulation.validation.throughput_fit import free_parameters, overlay, sensitivity, solve, stored
+from spacegrey.simulation.validation.throughput_rows import SpeedRow, errors_ln, library, simulate_slowdowns, speed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spacegrey.machine.assembly import Machine
-    from spacegrey.simulation.throughput_parameters import Parameter
+    from spacegrey.simulation.validation.throughput_parameters import Parameter
 
 HEAD = (
     "# Written by `make held-out`: do not edit. Error of the speeds of each chip, predicted from all other chips.\n\n"

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from spacegrey import fits
-from spacegrey.simulation.throughput_parameters import PARAMETERS, Parameter
-from spacegrey.simulation.throughput_rows import SpeedRow, Values, errors_ln, simulate_slowdowns, speed_rows
+from spacegrey.simulation.validation.throughput_parameters import PARAMETERS, Parameter
+from spacegrey.simulation.validation.throughput_rows import SpeedRow, Values, errors_ln, simulate_slowdowns, speed_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

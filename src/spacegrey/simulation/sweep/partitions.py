@@ -20,8 +20,8 @@ from spacegrey import __version__
 from spacegrey.errors import InputError
 from spacegrey.simulation.runfile import write_whole
 from spacegrey.simulation.sources import PROGRAM
-from spacegrey.simulation.sweep import fingerprint
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation.sweep.plan import fingerprint
+from spacegrey.simulation.sweep.rows import run_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from spacegrey.simulation.sweep import Plan
+    from spacegrey.simulation.sweep.plan import Plan
 
 FORMAT = 2
 RECORD = "sweep.json"
@@ -317,7 +317,7 @@ def _tables(
     device: str,
 ) -> Iterator[tuple[int, pa.Table | str]]:
     if cluster is not None:
-        from spacegrey.simulation.cluster import chunks
+        from spacegrey.simulation.sweep.cluster import chunks
 
         yield from chunks(cluster, made, ranges)
         return

@@ -13,7 +13,7 @@ from scipy.optimize import Bounds, differential_evolution
 
 from spacegrey.machine.assembly import Machine, machine
 from spacegrey.simulation.run import PhaseResult, Run, simulate
-from spacegrey.simulation.validation import Dip, dips, quantity
+from spacegrey.simulation.validation.comparison import Dip, dips, quantity
 from spacegrey.workload.library import workload
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spacegrey.errors import InputError, Refusal
-from spacegrey.simulation.partitions import PARQUET, part_path, present
-from spacegrey.simulation.sweep_rows import run_rows
+from spacegrey.simulation.sweep.partitions import PARQUET, part_path, present
+from spacegrey.simulation.sweep.rows import run_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
 
-    from spacegrey.simulation.sweep import Plan
+    from spacegrey.simulation.sweep.plan import Plan
 
 CHUNK_S = 1.0
 """Seconds of work in a partition: what an interruption can cost."""

@@ -12,8 +12,8 @@ from typing import Any
 import tomli_w
 
 from spacegrey import fits
-from spacegrey.simulation import thermal_fit, throughput_fit
 from spacegrey.simulation.runfile import write_whole
+from spacegrey.simulation.validation import thermal_fit, throughput_fit
 
 HEAD = "# Written by `make fit`: do not edit. Which numbers were fitted, on what, and how well they do there.\n\n"
 DIGITS = 5

@@ -16,7 +16,8 @@ from spacegrey.parts.cooling.laws import AIR_HEAT_J_PER_L_K
 from spacegrey.parts.graphics.laws import peak_tflops
 from spacegrey.simulation.kernel.observe import OBSERVE_S
 from spacegrey.simulation.lowering import licence_ghz
-from spacegrey.simulation.measurements import (
+from spacegrey.simulation.run import Run, simulate
+from spacegrey.simulation.validation.measurements import (
     KINDS,
     Question,
     best_of,
@@ -25,7 +26,6 @@ from spacegrey.simulation.measurements import (
     question,
     read_measurements,
 )
-from spacegrey.simulation.run import Run, simulate
 from spacegrey.sourced import CATALOG, read_toml
 from spacegrey.workload.library import workload
 from spacegrey.workload.spec import ProcessorDemand

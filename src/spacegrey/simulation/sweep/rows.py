@@ -10,7 +10,7 @@ import numpy as np
 from spacegrey.errors import InputError
 from spacegrey.machine.assembly import in_environment
 from spacegrey.simulation.named import with_values
-from spacegrey.simulation.sweep import FIELDS, level_value
+from spacegrey.simulation.sweep.plan import FIELDS, level_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spacegrey.machine.assembly import Machine
     from spacegrey.machine.selector import Environment
     from spacegrey.simulation.named import Value
-    from spacegrey.simulation.sweep import Configured, Plan
+    from spacegrey.simulation.sweep.plan import Configured, Plan
     from spacegrey.workload.library import Workload
 
 SURROUNDINGS = (

@@ -17,7 +17,8 @@ import numpy as np
 from spacegrey.machine.assembly import Machine, machine
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.lowering import lower, nominal_seconds
-from spacegrey.simulation.measurements import (
+from spacegrey.simulation.run import simulate
+from spacegrey.simulation.validation.measurements import (
     Measurement,
     Question,
     best_of,
@@ -25,7 +26,6 @@ from spacegrey.simulation.measurements import (
     question,
     read_measurements,
 )
-from spacegrey.simulation.run import simulate
 from spacegrey.workload.library import Workload, vary, workload
 
 if TYPE_CHECKING:

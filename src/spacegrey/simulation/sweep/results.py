@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from spacegrey.errors import InputError, unknown
-from spacegrey.simulation import partitions
-from spacegrey.simulation.sweep import FIELDS, plan
-from spacegrey.simulation.sweep_file import question_of, read_sweep
-from spacegrey.simulation.sweep_rows import run_chunk
+from spacegrey.simulation.sweep import partitions
+from spacegrey.simulation.sweep.file import question_of, read_sweep
+from spacegrey.simulation.sweep.plan import FIELDS, plan
+from spacegrey.simulation.sweep.rows import run_chunk
 from spacegrey.sourced import Document
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
-    from spacegrey.simulation.sweep import Varied
+    from spacegrey.simulation.sweep.plan import Varied
 
 MOST_ROWS = 200_000
 """Runs of a sweep in memory; more go to a folder: `spacegrey sweep`."""
