@@ -102,9 +102,7 @@ class SmallReads:
             head = DATA.pack(p.STRUCTURED_REPLY_MAGIC, p.CHUNK_DONE, p.CHUNK_OFFSET_DATA, 0, 8 + _PAGE, 0)
         self._heads: NDArray[np.uint8] = np.tile(np.frombuffer(head, np.uint8), (MOST, 1))
         self._numbers = np.empty(MOST, np.int64)
-        self._parts: list[memoryview] = []
-        for k in range(MOST):
-            self._parts += [memoryview(self._heads[k]), room[k * _PAGE : (k + 1) * _PAGE]]
+        self._parts: list[memoryview] = []  # made when a client reads so
         self.taken = 0
 
     def scan(self, start: int, end: int) -> int:
@@ -118,5 +116,8 @@ class SmallReads:
 
     def replies(self, count: int) -> list[memoryview]:
         """Return the replies to the reads that were found last; their room is taken until `taken` is 0 again."""
+        if not self._parts:
+            for k in range(MOST):
+                self._parts += [memoryview(self._heads[k]), self._room[k * _PAGE : (k + 1) * _PAGE]]
         first, self.taken = self.taken, self.taken + count
         return self._parts[2 * first : 2 * self.taken]
