@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from spacegrey.workload.recording import held, processes, sensors
+from spacegrey.workload.recording import held, processes, sampling, sensors
 from spacegrey.workload.recording.clocks import ran_and_wanted
 from spacegrey.workload.recording.held import Held
 from spacegrey.workload.recording.processes import Tree
@@ -111,6 +112,40 @@ def test_a_thread_that_records_leaves_what_its_program_starts_meanwhile_alone():
     assert ours.wait() == 7, "the program's own wait found it"
     assert taken.columns["processes"].max() == 2
     assert processes.NO_ORPHANS in taken.unseen
+
+
+@linux
+def test_an_interrupted_job_ends_with_all_of_its_group_and_nobody_else(monkeypatch):
+    ours, daemons = subprocess.Popen(["sleep", "60"]), []
+
+    def running(*words):
+        return [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == [*words]]
+
+    def interrupt(_self, _ended):
+        deadline = time.monotonic() + 10.0
+        while not (running("sleep", "50.25") and running("sleep", "51.25")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sampling._Recorder, "follow", interrupt)  # noqa: SLF001 - as if Ctrl-C came then
+    try:
+        taken = record_command(["sh", "-c", "setsid sleep 50.25 & sleep 51.25; true"])
+        daemons = running("sleep", "50.25")
+        assert not running("sleep", "51.25")
+        assert len(daemons) == 1, "it left the group, as a daemon does"
+        assert ours.poll() is None
+    finally:
+        for one in (ours, *daemons):
+            one.kill()
+            one.wait()
+    assert taken.interrupted
+    assert any("what 1 of the processes" in one for one in taken.unseen)
+
+
+def test_a_command_is_kept_so_that_it_can_be_run_again():
+    words = [sys.executable, "-c", "print('a | b', \"c\")"]
+    taken = record_command(words, stdout=subprocess.DEVNULL)
+    assert shlex.split(taken.command) == words
 
 
 @linux

@@ -64,3 +64,7 @@ class TreeAnywhere:
             return psutil.Process(self.root).status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
+
+    def left(self) -> list[int]:
+        """Return the processes beside the first one that have not ended."""
+        return [pid for pid in self._cpu_s if pid != self.root and psutil.pid_exists(pid)]

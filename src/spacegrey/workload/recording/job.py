@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
 
 PATIENCE_S = 5.0
 """How long an interrupted job has to end before it is killed. [s]"""
@@ -31,17 +32,37 @@ def ended(job: subprocess.Popen[bytes]) -> bool:
     return job.poll() is not None
 
 
-def stop(job: subprocess.Popen[bytes]) -> None:
-    """End an interrupted job: ask, wait, and then make it."""
-    for number, patience_s in ((signal.SIGINT, PATIENCE_S), (signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
-        with suppress(OSError):
-            job.send_signal(number)
-        until = time.monotonic() + patience_s
+def stop(job: subprocess.Popen[bytes], left: Callable[[], list[int]]) -> None:
+    """End an interrupted job and what is left of its group: ask, wait, and then make them.
+
+    ``left`` tells which of the processes that it started have not ended. One that left the group goes on. A terminal
+    has asked all of them already: first they have time to end as they would without a recorder.
+    """
+    group = _group(job.pid)
+
+    def others() -> list[int]:
+        return [pid for pid in left() if _group(pid) == group >= 0]
+
+    terminal = any(os.isatty(number) for number in range(3))
+    for number in ((None,) if terminal else ()) + (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGKILL", None)):
+        if number is not None:
+            with suppress(OSError):
+                job.send_signal(number)
+            for pid in others():
+                with suppress(OSError):
+                    os.kill(pid, number)
+        until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
-            if ended(job):
+            if ended(job) and not others():
                 return
             with suppress(KeyboardInterrupt):
                 time.sleep(0.02)
+
+
+def _group(pid: int) -> int:
+    with suppress(OSError, AttributeError):
+        return os.getpgid(pid)
+    return -1
 
 
 def waited_for(job: subprocess.Popen[bytes]) -> tuple[int, float]:

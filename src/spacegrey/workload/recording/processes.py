@@ -147,6 +147,10 @@ class Tree:
         first = self._members.get(self.root)
         return first is not None and first.alive()
 
+    def left(self) -> list[int]:
+        """Return the processes beside the first one that have not ended."""
+        return [pid for pid, one in self._members.items() if pid != self.root and one.alive()]
+
     def _summed(self, members: list[Member]) -> Seen:
         cpu_s, read_b, write_b = self._reaped
         ran_ns, waited_ns = self._clocks_ns

@@ -26,6 +26,9 @@ LEAST_W, MOST_W = 15.0, 150.0
 NOT_SEEN = "; not seen: "
 
 
+GRAPHICS = {"extends": "uhd-630", "name": "graphics not rated", "assumed": {"name": "those of a plain desktop"}}
+
+
 def machine_tables(rating: Rating) -> dict[str, Any]:
     """Return a host's own machine, as a TOML file holds it.
 
@@ -71,13 +74,14 @@ def machine_tables(rating: Rating) -> dict[str, Any]:
                 "choices": {"as-found": {"part": "host", "tb": _round(rating.disk_tb)}},
                 "assumed": {"choices": "told by the system"},
             },
-            "graphics": {"default": "not-rated", "choices": {"not-rated": {"part": "uhd-630"}}},
+            "graphics": {"default": "not-rated", "choices": {"not-rated": {"part": "host"}}},
         },
         "parts": {
             "processors": {"host": _processor(rating)},
             "microarchitectures": {"host": _core(rating)},
             "memory": {"host": _memory(rating)},
             "storage": {"host": _drive(rating)},
+            "graphics": {"host": GRAPHICS},
         },
     }
 

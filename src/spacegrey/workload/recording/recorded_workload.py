@@ -43,7 +43,8 @@ def confidence(samples: Samples, found: list[Demand], cores: int) -> tuple[Confi
     if looks < ENOUGH_LOOKS:
         doubts.append(f"only {looks} looks: record a longer run of it")
     if others > MUCH:
-        doubts.append(f"other programs kept {others:.1f} cores busy; their share was taken out by calculation")
+        busy = min(others, cores)
+        doubts.append(f"other programs kept {busy:.1f} cores busy; their share was taken out by calculation")
     stolen = sum(one.stretch.stolen * one.stretch.seen_s for one in found) / max(samples.duration_s, 1e-9)
     if stolen > STOLEN:
         doubts.append(

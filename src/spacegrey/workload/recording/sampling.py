@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import select
+import shlex
 import subprocess
 import sys
 import time
@@ -165,12 +166,13 @@ def record_command(
             recorder.follow(lambda: ended(job))
         except KeyboardInterrupt:
             interrupted = True
-            stop(job)
+            recorder.look()  # at what it has started since the last time
+            stop(job, recorder.tree.left)
         # A zombie still tells what it took; afterwards it is gone.
         recorder.look()
         status, cpu_s = waited_for(job)
         recorder.put_right(cpu_s)
-        return recorder.samples(" ".join(command), None if interrupted else status, interrupted=interrupted)
+        return recorder.samples(shlex.join(command), None if interrupted else status, interrupted=interrupted)
 
 
 def record_process(pid: int, seconds: float | None = None, progress: Callable[[float], None] | None = None) -> Samples:
@@ -194,7 +196,7 @@ def record_process(pid: int, seconds: float | None = None, progress: Callable[[f
 
     try:
         process = psutil.Process(pid)
-        name = " ".join(process.cmdline()) or process.name()
+        name = shlex.join(process.cmdline()) or process.name()
     except (psutil.Error, OSError, OverflowError, ValueError):
         raise InputError(f"record: no process {pid} that may be looked at") from None
     allowed = sorted(os.sched_getaffinity(pid)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
@@ -336,8 +338,15 @@ class _Recorder:
             columns[name] = columns[name] - columns[name][0]
         cores = self._limits.of_cores(int(np.median(self._allowed)) if self._allowed else len(self.cores))
         share = (self._cost_s + self._windows_cost_s) / max(columns["time_s"][-1], 1e-9)
-        unseen = (*self._traffic_unseen(), *self._limited(), *self.tree.missing, *self.sensors.missing)
+        unseen = (
+            *self._traffic_unseen(), *self._limited(), *self._left(), *self.tree.missing, *self.sensors.missing,
+        )  # fmt: skip
         return Samples(command, columns, cores, share, status, interrupted, unseen, bool(self._limited()))
+
+    def _left(self) -> tuple[str, ...]:
+        """Return a word on what goes on where the job itself has ended."""
+        left = 0 if self.tree.alive() else len(self.tree.left())
+        return (f"what {left} of the processes that it started did after it had ended",) if left else ()
 
     def _limited(self) -> tuple[str, ...]:
         given = self._limits.cores
