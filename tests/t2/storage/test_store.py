@@ -3,6 +3,7 @@
 # ruff: noqa: SLF001 - a cut closes the files under an open disk
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -18,11 +19,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from typer.testing import CliRunner
 
 from spacegrey.errors import InputError, Refusal
+from spacegrey.interfaces.cli import app
 from spacegrey.t2.storage.device import Damaged
 from spacegrey.t2.storage.engine import PAGE, XtsKey
-from spacegrey.t2.storage.folder import PAIRING, create_store, module_file, open_store
+from spacegrey.t2.storage.folder import PAIRING, create_store, module_file, open_modules, open_store
 from spacegrey.t2.storage.geometry import flash, plan
 from spacegrey.t2.storage.health import health
 from spacegrey.t2.storage.labels import Counters
@@ -322,6 +325,28 @@ def test_modules_that_are_pulled_swapped_or_of_another_machine_are_refused_each_
     (folder / PAIRING).unlink()
     with pytest.raises(InputError, match="no disk here"):
         open_store(folder, key)
+
+
+def test_counters_and_facts_of_a_disk_are_told_while_it_is_on(disk, key):
+    folder, says = disk(), CliRunner()
+    with open_store(folder, key) as store:
+        store.write(0, bytes(PAGE))
+        store.flush()
+        found = says.invoke(app, ["disk", "health", str(folder), "--json"])
+        assert found.exit_code == 0, found.output
+        assert json.loads(found.stdout)["on"]
+        assert "counted to ten seconds ago" in says.invoke(app, ["disk", "health", str(folder)]).stdout
+        assert says.invoke(app, ["disk", "info", str(folder)]).exit_code == 0
+        with pytest.raises(Refusal, match="in use by another process"):
+            open_modules(folder, read_only=True)
+    kept = [open_modules(folder, beside=True) for _ in range(2)]
+    with open_store(folder, key):
+        pass  # who looks only does not keep the disk from being switched on
+    for modules, _ in kept:
+        for module in modules:
+            assert not module.in_use
+            module.close()
+    assert not json.loads(says.invoke(app, ["disk", "health", str(folder), "--json"]).stdout)["on"]
 
 
 def test_a_disk_is_open_once(disk, key):

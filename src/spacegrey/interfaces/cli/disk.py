@@ -237,7 +237,7 @@ def _info(folder: Path, as_json: bool) -> None:
     from spacegrey.interfaces.cli.output import console, table, write_json
     from spacegrey.t2.storage.folder import open_modules
 
-    modules, label = open_modules(folder, read_only=True)
+    modules, label = open_modules(folder, beside=True)
     layout = label.geometry
     rows: list[dict[str, Any]] = []
     for number, module in enumerate(modules):
@@ -283,13 +283,14 @@ def _health(folder: Path, as_json: bool) -> None:
     from spacegrey.t2.storage.health import health
     from spacegrey.t2.storage.labels import read_health
 
-    modules, label = open_modules(folder, read_only=True)
+    modules, label = open_modules(folder, beside=True)
     counters = max((read_health(module) for module in modules), key=lambda counters: counters.sequence)
+    on = any(module.in_use for module in modules)
     for module in modules:
         module.close()
     found = health(counters, label.geometry)
     if as_json:
-        write_json({"good": not found.warnings, "closed_in_order": counters.clean, **found.as_dict()})
+        write_json({"good": not found.warnings, "on": on, "closed_in_order": counters.clean, **found.as_dict()})
     else:
         out = console()
         shown = table(out, "health", "")
@@ -307,6 +308,8 @@ def _health(folder: Path, as_json: bool) -> None:
         shown.add_row("power cycles", f"{found.power_cycles:,}, {found.unsafe_shutdowns:,} not in order")
         shown.add_row("errors", f"{found.media_errors:,}; {found.blocks_lost:,} blocks lost")
         shown.add_row("hours on", f"{found.hours_on:.2f}")
+        if on:
+            shown.add_row("now", "on; counted to ten seconds ago")
         out.print(shown)
     if found.warnings:
         raise typer.Exit(1)

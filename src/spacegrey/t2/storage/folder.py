@@ -151,8 +151,17 @@ def paired(folder: Path) -> tuple[str, list[str]]:
     return pair, [str(serial) for serial in cast("list[object]", serials)]
 
 
-def open_modules(folder: Path, *, read_only: bool = False) -> tuple[list[ModuleFile], Label]:
+def open_modules(folder: Path, *, read_only: bool = False, beside: bool = False) -> tuple[list[ModuleFile], Label]:
     """Open a machine's modules and see that they are its own, each in its place.
+
+    Parameters
+    ----------
+    folder : Path
+        The disk's.
+    read_only : bool
+        Change nothing; several processes may.
+    beside : bool
+        Look at labels and counters, which hold together at any moment, also while another process has the disk.
 
     Returns
     -------
@@ -174,7 +183,7 @@ def open_modules(folder: Path, *, read_only: bool = False) -> tuple[list[ModuleF
             path = module_file(folder, number)
             if not path.exists():
                 raise Refusal(f"module {number} ({serial}) is not in its slot: {path} is missing")  # noqa: TRY301 - what is open is closed below
-            modules.append(ModuleFile(path, read_only=read_only))
+            modules.append(ModuleFile(path, read_only=read_only, beside=beside))
             labels.append(read_label(modules[-1], f"module {number} ({path})"))
         _check_labels(labels, pair, serials)
         for number, module in enumerate(modules):

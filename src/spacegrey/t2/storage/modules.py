@@ -28,8 +28,15 @@ class ModuleFile:
         The file.
     read_only : bool
         Open it for reading; several processes may.
+    beside : bool
+        Open it for reading also while another process has it: what it says may be of another moment.
     size : int, optional
         Make the file, which must not exist yet, with this length. [B]
+
+    Attributes
+    ----------
+    in_use : bool
+        Another process had it when it was opened beside it.
 
     Raises
     ------
@@ -39,9 +46,10 @@ class ModuleFile:
         Another process has it open.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, size: int | None = None) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, beside: bool = False, size: int | None = None) -> None:
         self.path = path
-        mode = os.O_RDONLY if read_only else os.O_RDWR
+        self.in_use = False
+        mode = os.O_RDONLY if read_only or beside else os.O_RDWR
         if size is not None:
             mode |= os.O_CREAT | os.O_EXCL
         try:
@@ -49,7 +57,10 @@ class ModuleFile:
         except OSError as error:
             raise InputError(f"{path}: {(error.strerror or 'cannot be opened').lower()}") from None
         try:
-            fcntl.flock(self.file, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            if beside:
+                self.in_use = _locked(self.file)
+            else:
+                fcntl.flock(self.file, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             if size is not None:
                 os.ftruncate(self.file, size)
         except OSError as error:
@@ -109,6 +120,16 @@ class ModuleFile:
         if self.file >= 0:
             os.close(self.file)
             self.file = -1
+
+
+def _locked(file: int) -> bool:
+    """Tell whether another process has locked a file, and leave it as it is."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
 
 
 def _fallocate(file: int, mode: int, offset: int, length: int) -> None:
