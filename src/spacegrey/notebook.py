@@ -205,6 +205,8 @@ def duration(seconds: float) -> str:
     if seconds < 60.0:  # noqa: PLR2004 - a minute
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60 and not rest:  # noqa: PLR2004
+        return f"{minutes} min"
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
 
 

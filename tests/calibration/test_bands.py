@@ -144,10 +144,11 @@ def _both(data, found):
     return [*_left_out(data, found, {}), *_ahead(data, found, {})]
 
 
-def test_of_few_stretches_the_largest_error_counts():
-    errors = np.r_[np.zeros(99), 3.0]
+def test_of_few_stretches_rarer_errors_count():
+    errors = np.r_[np.zeros(96), [3.0] * 4]
     assert band_k([errors] * 3) == 3.0
     assert band_k([errors] * 6) == 1.0
+    assert band_k([np.r_[np.zeros(99), 3.0]]) == 3.0  # of one stretch the largest
 
 
 def unlogged_fan(known, seed):

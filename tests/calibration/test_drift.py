@@ -45,3 +45,9 @@ def test_the_band_of_a_loss_holds_it(known):
 )  # fmt: skip
 def test_a_loss_is_said_in_words(drift, words):
     assert drift.words("March") == words
+
+
+def test_a_drift_shows_itself_in_a_notebook():
+    shown = Drift("whole_resistance", 0.6, 0.7, 0.143, 0.11, 0.18)._repr_html_()
+    assert "your cooling lost 14 % since the older log (90 % band: 11 to 18 %)" in shown
+    assert "0.6 K/W before, 0.7 K/W after" in shown

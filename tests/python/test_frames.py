@@ -235,10 +235,11 @@ def rows():
         "log": log,
         "workload": spacegrey.Workload.of("xcode-eidolon"),
         "sweep": sweep,
+        "forecast": spacegrey.forecast("idle", on="imac-pro"),
     }
 
 
-@pytest.mark.parametrize("name", ["run", "trace", "log", "workload", "sweep"])
+@pytest.mark.parametrize("name", ["run", "trace", "log", "workload", "sweep", "forecast"])
 def test_rows_go_out_to_every_library(rows, name):
     thing = rows[name]
     table = thing.to_arrow()

@@ -61,7 +61,17 @@ def test_a_running_process_is_recorded_and_goes_on(rated):
     ("sleep 1", {"out": "job.csv"}, "job.csv: record: a machine and a workload are written to files that end in .toml"),
     ("sleep 1", {"out": "nowhere/job.toml"}, "no such folder"),
     ("sleep 1", {"samples": "folder"}, "cannot be written: it is a folder"),
-    ("sleep 1", {"out": "here.toml"}, "two of out, host and samples are the same file"),
+    ("sleep 1", {"out": "here.toml"}, "two of out, host and samples name the same file"),
+    ("sleep 1", {"out": "job.toml", "samples": "job.toml"}, "two of out, host and samples name the same file"),
+    ("sh -c 'x", {}, "is no command: No closing quotation"),
+    (3, {}, "3 is no command"),
+    (None, {"pid": "a"}, "pid is a whole number, not 'a'"),
+    ("sleep 1", {"cores": "2"}, "cores is a whole number, not '2'"),
+    ("sleep 1", {"out": 3}, "out is a path, not 3"),
+    (None, {"pid": 1, "seconds": -1}, "seconds=-1 is not longer than nothing"),
+    (None, {"pid": 1, "seconds": "0s"}, "seconds=0s is not longer than nothing"),
+    (None, {"pid": 1, "seconds": float("nan")}, "seconds=nan is not longer than nothing"),
+    (None, {"pid": 1, "seconds": [1]}, "is no time"),
 ])  # fmt: skip
 def test_what_cannot_be_recorded_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, rated, command, given, says):
     monkeypatch.chdir(tmp_path)

@@ -49,23 +49,64 @@ def test_a_real_machine_s_bytes_read_and_write_the_same(row):
     assert smc.encode(row["type"], value) == raw
 
 
-def test_every_key_that_is_answered_is_one_of_a_real_machine():
-    assert {row["key"] for row in REAL} >= set(smc.smc_keys())
-    assert len(smc.smc_keys()) > 100
+def test_every_key_of_the_file_of_real_ones_is_there_and_those_that_are_simulated_are_in_it():
+    simulated = {name for name, key in smc.smc_keys().items() if key.standing is smc.Standing.SIMULATED}
+    assert simulated <= {row["key"] for row in REAL} <= set(smc.smc_keys())
+    assert len(simulated) > 100
 
 
-def test_keys_are_counted_in_the_order_of_the_real_controller():
-    """The dump lists them in it."""
-    real = [row["key"] for row in REAL if row["key"] in smc.smc_keys()]
-    assert [smc.key_at(number) for number in range(len(real))] == real
-    assert smc.read("#KEY", {}) == len(real).to_bytes(4, "big")
-    for beyond in (len(real), -1, 1 << 40):
+@pytest.mark.claims("T1")
+def test_keys_are_as_many_as_on_the_real_machine_and_in_its_order():
+    """The dump lists them in it, and its #KEY says how many."""
+    count = int(next(row["bytes"] for row in REAL if row["key"] == "#KEY"), 16)
+    assert count == 638
+    assert smc.read("#KEY", {}) == count.to_bytes(4, "big")
+    listed = [smc.key_at(number) for number in range(count)]
+    assert [row["key"] for row in REAL] == [name for name in listed if name in {row["key"] for row in REAL}]
+    assert listed == sorted(listed)
+    assert all(len(name) == 4 for name in listed)
+    for beyond in (count, -1, 1 << 40):
         with pytest.raises(smc.SmcRefused, match=r"\[SMC status 0xb8\]") as refused:
             smc.key_at(beyond)
         assert refused.value.status is smc.Status.INDEX_RANGE
 
 
-@pytest.mark.parametrize("name", ["FS! ", "ADC0", "TC0C", "", "TC0cc", "VC0C", "ü\0"])
+@pytest.mark.claims("T1")
+@pytest.mark.parametrize("name", [name for name, key in smc.smc_keys().items() if not key.reads])
+def test_a_key_that_the_model_does_not_follow_reads_the_same_always_or_not_at_all(name):
+    key = smc.smc_key(name)
+    with pytest.raises(smc.SmcRefused, match="these can be written: F0Md, F0Tg, F1Md, F1Tg") as refused:
+        smc.checked_write(name, 1.0, {})
+    assert refused.value.status is smc.Status.NOT_WRITABLE
+    if key.standing is smc.Standing.UNREADABLE:
+        with pytest.raises(smc.SmcRefused, match=r"cannot be read \[SMC status 0x(85|89|d7)\]") as refused:
+            smc.read(name, {})
+        assert refused.value.status is key.refused
+        return
+    raw = smc.read(name, {})
+    assert len(raw) == key.length
+    assert raw == smc.read(name, {"cores": 8})
+    said = smc.shown(name, raw)
+    assert not isinstance(said, str) or said.isprintable() or not said
+    assert key.type in {"ch8*", "hex_", "{jst"} or smc.size(key.type) == key.length
+    # what is made up stands under `assumed`, what is not has both dumps as its source
+    assert ("keys" in key.assumed, "keys" in key.source) == (
+        (True, False) if key.standing is smc.Standing.ILLUSTRATIVE else (False, True)
+    )
+
+
+def test_what_is_made_up_is_no_number_of_a_real_machine():
+    """Serial numbers, addresses and readings of the dumped machines are theirs."""
+    for name in ("RMAC", "RMSN", "RSSN", "KDD0", "EFMU", "CLKM"):
+        assert smc.smc_key(name).standing is smc.Standing.ILLUSTRATIVE
+        assert not any(smc.read(name, {}))
+    for row in REAL:
+        key = smc.smc_key(row["key"])
+        if key.standing is smc.Standing.REFERENCE:
+            assert smc.read(row["key"], {}).hex() == row["bytes"].lower()
+
+
+@pytest.mark.parametrize("name", ["FS! ", "ADCZ", "TC0C", "", "TC0cc", "vC0C", "ü\0"])
 def test_a_key_that_is_not_known_reads_as_the_real_one_s_missing_key(name):
     """FS! is the mode of the fans on older Macs; the dump of an iMac Pro has none."""
     for ask in (lambda: smc.smc_key(name), lambda: smc.read(name, {}), lambda: smc.checked_write(name, 1.0, {})):

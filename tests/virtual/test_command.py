@@ -171,6 +171,17 @@ def test_smc_answers_and_refuses(studio):
     assert (fans["type"], fans["bytes"], fans["value"]) == ("ui8 ", "02", 2)
     assert "no SMC key 'QQQQ' here" in _run("t2", "smc", "QQQQ", "--dir", studio, status=1).stderr
     assert "reading only" in _run("t2", "smc", "TC0c", "--dir", studio, "--set", 1, status=1).stderr
+    every = {row["key"]: row for row in _json("t2", "smc", "--dir", studio, "--all")}
+    assert len(every) == every["#KEY"]["value"] == 638
+    assert {row["key"] for row in rows} == {key for key, row in every.items() if row["standing"] == "simulated"}
+    silent = every["gP01"]
+    assert (silent["standing"], silent["refused"], silent["bytes"], silent["value"]) == ("unreadable", 0xD7, None, None)
+    assert "gP01 cannot be read [SMC status 0xd7]" in _run("t2", "smc", "gP01", "--dir", studio, status=1).stderr
+    shown = _run("t2", "smc", "--dir", studio, "--all").stdout.splitlines()
+    assert [line[:4] for line in shown[1:] if line[0] != " "] == list(every)
+    assert max(map(len, shown)) <= 80
+    said = _run("t2", "smc", "TC0c", "--dir", studio, "--all", status=2).stderr
+    assert "--all lists every key: name none" in said
 
 
 def test_every_row_of_the_threat_model_names_a_test_that_is_there():

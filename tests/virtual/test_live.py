@@ -24,6 +24,7 @@ from spacegrey.virtual.management import measured, started
 from spacegrey.workload.library import workload
 
 LOOP = "cinebench-r15-loop"
+READABLE = [name for name, key in smc.smc_keys().items() if key.refused is None]
 
 
 class Clock:
@@ -111,7 +112,7 @@ def test_the_same_questions_at_the_same_times_have_the_same_answers(instance, cl
         found = []
         for at in (3.0, 3.4, 17.0, 90.0):
             clock.now = at
-            found.append(one.answer({"do": "read", "keys": list(smc.smc_keys())}))
+            found.append(one.answer({"do": "read", "keys": READABLE}))
         return found
 
     first = played()

@@ -1,11 +1,14 @@
 """A machine's folder as a whole: made, switched on, locked, moved, robbed of its modules, restored."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -266,6 +269,31 @@ def test_two_enclaves_never_serve_one_chip(machine):
         switch_on(machine.chip, machine.disk, machine.file.ecid)
     with pytest.raises(Refusal, match="the machine is on"):
         machine.switch_on()
+
+
+def test_commands_at_the_same_moment_wait_for_each_other(machine):
+    with machine.powered() as client:
+        client.ask("password", new=b"right")
+    code = (
+        "import pathlib, sys\nfrom spacegrey.virtual.instance import open_instance\n"
+        "with open_instance(pathlib.Path(sys.argv[1])).powered() as client:\n"
+        "    client.ask('bind', name=sys.argv[2], digest='there')\n"
+    )
+    names = [f"name-{number}" for number in range(4)]
+    words = [sys.executable, "-c", code, str(machine.folder)]
+    running = [subprocess.Popen([*words, name], stderr=subprocess.PIPE, text=True) for name in names]
+    assert [one.communicate()[1] for one in running] == [""] * 4
+    with machine.powered() as client:
+        assert [client.bound(name) for name in names] == ["there"] * 4
+
+
+def test_a_chip_that_another_process_keeps_is_refused_after_a_while(machine, monkeypatch):
+    monkeypatch.setattr(room, "BUSY_S", 0.2)
+    with (machine.chip / "locker").open("rb") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        with pytest.raises(Refusal, match="another command has this machine, and has not ended in 0 s"):
+            machine.switch_on()
+    machine.switch_on()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_keys_say_what_the_run_says(bare, run_of):
 def test_zones_of_the_power_control_and_limits_hang_together_as_in_the_published_dumps(bare):
     """Zone 0 is processor and graphics together, 1 the processor, 2 and 3 the graphics, 4 the system."""
     found = measured(bare(), "blender-gpu", 60.0)
-    value = {name: smc.shown(name, smc.read(name, found)) for name in smc.smc_keys()}
+    value = {name: smc.shown(name, smc.read(name, found)) for name, key in smc.smc_keys().items() if key.reads}
     assert value["PZ0G"] == pytest.approx(value["PCTR"] + value["PGTR"], rel=1e-6)
     assert (value["PZ1G"], value["PZ2G"], value["PZ3G"]) == (value["PCTR"], value["PGTR"], value["PGTR"])
     assert value["PZ4G"] == value["PSTR"] > value["PZ0G"] > value["PGTR"] > value["PCTR"]

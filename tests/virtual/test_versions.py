@@ -186,7 +186,7 @@ def test_a_saved_run_with_nonsense_in_it_is_refused_in_one_line(tmp_path):
 
 
 def test_a_sweep_s_record_with_nonsense_in_it_is_refused_in_one_line(tmp_path):
-    from spacegrey.simulation.partitions import RECORD, read_record
+    from spacegrey.simulation.sweep.partitions import RECORD, read_record
 
     (tmp_path / RECORD).write_text(DEEP)
     with pytest.raises(InputError, match="cannot be read as the record of a sweep"):

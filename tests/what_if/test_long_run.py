@@ -135,3 +135,20 @@ def test_where_nothing_is_to_be_had_it_says_so(workload_of):
 def test_what_cannot_be_asked_is_one_line(workload_of, selector, keep, says):
     with pytest.raises(InputError, match=says):
         quietest(workload_of("cinebench-r15"), machine(selector), keep)
+
+
+def test_a_level_lies_within_its_swing_and_is_reached_after_whole_windows(machine_of, workload_of):
+    found = forecast(workload_of("blender-cpu"), machine_of("mac-mini-m1"))
+    for name, one in found.settled.items():
+        assert one.low <= one.level <= one.high, name
+        assert one.after_s % 60.0 == 0.0, name
+    time_s = np.arange(0.0, 3601.0, 0.1)
+    assert _settled(time_s, np.full(len(time_s), 3.745), 0.05, 60.0).level == 3.745
+
+
+def test_windows_are_whole_rounds_whatever_their_number():
+    # Rounds of 70 s that do not fit the hour: a window across two of them would swing.
+    time_s = np.arange(0.0, 3600.0, 0.1)
+    found = _settled(time_s, np.where(time_s % 70.0 < 35.0, 40.0, 80.0), 1.0, 70.0)
+    assert found.after_s == 0.0
+    assert found.level == pytest.approx(60.0, abs=0.6)

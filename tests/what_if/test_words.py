@@ -3,10 +3,13 @@
 import re
 from dataclasses import replace
 
+import pytest
 from typer.testing import CliRunner
 
+from spacegrey.errors import Refusal
 from spacegrey.interfaces.cli import app
 from spacegrey.interfaces.cli.forecast import headline
+from spacegrey.simulation.quietest import quietest
 from spacegrey.simulation.settling import forecast
 
 
@@ -42,3 +45,16 @@ def test_quiet_says_what_it_brings_and_costs():
     own, best = (float(one) for one in re.findall(r"(?:as it is|quietest curve) [\d.]+ % ([\d.]+)", text))
     assert own - best > 1.0
     assert f"is {own - best:.1f} dBA quieter on average and takes" in text
+
+
+def test_quiet_says_where_fans_cannot_turn_slower(machine_of, workload_of):
+    with pytest.raises(Refusal, match=r"its fans at 1100 rpm, as slow as they go"):
+        quietest(workload_of("idle"), machine_of("imac-pro"), 0.95)
+
+
+def test_a_steep_curve_is_printed_with_temperatures_that_differ():
+    done = CliRunner().invoke(app, ["quiet", "all-out", "--on", "imac-5k-2017", "--keep", "95%"])
+    assert done.exit_code == 0, done.output
+    temps = re.findall(r"^ *(\S+) °C +[\d,]+ rpm", done.stdout, re.MULTILINE)
+    assert len(temps) == 5
+    assert len(set(temps)) == 5, temps

@@ -33,6 +33,8 @@ LATEST_S = 1e11
 STILL_ROWS = 60
 """A reading that should move and does not for so many rows is dead."""
 STILL_CHANGE = 1e-4
+LEAST_STEP = 0.1
+"""A counter's rise over a shorter share of a log's usual step is not taken for a rate."""
 MOVES = 1.5
 """A power that rises by this factor has a load that rises too."""
 NAN = float("nan")
@@ -310,6 +312,10 @@ def _rise(values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.
     """Return the rise of a counter each second over the step before a row; NaN where it was set back."""
     rate = np.full(len(values), NAN)
     known = np.flatnonzero(np.isfinite(values))
+    if len(known) > 2:  # noqa: PLR2004 - one step is not short
+        # Two rows of one moment: the clock's last digit is as long as the step. The next row tells the rise of both.
+        lasts = np.diff(time[known])
+        known = known[np.concatenate([[True], lasts >= LEAST_STEP * float(np.median(lasts))])]
     with np.errstate(over="ignore"):  # what is infinite then is no reading
         steps = np.diff(values[known])
         rate[known[1:]] = np.where(steps >= 0.0, steps / np.diff(time[known]), NAN)

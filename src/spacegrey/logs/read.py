@@ -39,6 +39,8 @@ _WHOLE: dict[str, Callable[[Gatherer, Path], None]] = {
 }
 _DOCUMENTS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(status|data|run)"')
 """JSON that is one line, perhaps longer than any of a format that is read line by line."""
+_JSON = re.compile(r"\s*(\{|\[\s*([{\[]|$))")
+"""A line that begins JSON with objects in it; a script's [12:00:05] begins none."""
 HEAD_LINES = 400
 """A turbostat that says all it knows of the processor takes more than a hundred lines for it."""
 HEAD_CHARACTERS = 4 << 20
@@ -126,7 +128,7 @@ def format_of(path: Path) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for
         return "spacegrey" if document[1] == b"run" else "prometheus-json"
     head = _head(path)
     text = next((line for line in head if line.strip()), "")
-    if text.lstrip().startswith(("{", "[")):
+    if _JSON.match(text):
         return _json_format(path, text, head)
     first = text.replace('"', "").lstrip("\ufeff")
     if first.startswith("time_s,") and "cpu_temp_c" in first:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spacegrey.logs.gather import Gatherer
 
 # Bounded: what may be of any length between two marks is tried from each of them, which takes the square of the time.
-_SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.{0,80}?)\) \(([\d.]{1,30})ms elapsed\)")
+_SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.{0,80}?)\) \(([\d.]{1,30}) ?ms elapsed\)")
 _STAMP = re.compile(r"\w{3} (\w{3}) +(\d\d?) (\d\d?):(\d\d):(\d\d) (\d{4})(?: ([+-])(\d\d)(\d\d))?$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PAIR = re.compile(r"([^:]{1,120}):\s*([-+]?[\d.]+)\s*(mW|W|Watts|MHz|Mhz|%|rpm|C|)\b(.*)$")
@@ -32,6 +32,9 @@ CHIP = re.compile(r"\S{1,120}-(isa|pci|acpi|virtual|i2c|spi|hid|mdio|scsi)(-\S{1
 _RAW = re.compile(r"\s+(temp|fan|power|in|curr|energy)\d+_(\w{1,40}):\s*([-+]?[\d.]+)\s*$")
 _RAW_UNITS = {"temp": "C", "fan": "RPM", "power": "W", "in": "V", "curr": "A", "energy": "J"}
 _UPTIME = re.compile(r"(\d\d?:\d\d:\d\d) up ")
+# what a script writes before a time, DATE:: or [, and after it
+_STAMPED = re.compile(r"\D{0,40}?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,+:-]{0,20}Z?)\D{0,40}$")
+_SINCE_1970 = re.compile(r"(1\d{9})(?:\.?(\d{1,9}))?$")
 _STAMP_APART_S = 2.0
 _LONGEST_MOMENT = 120
 _DEPTH = 24
@@ -111,9 +114,18 @@ def powermetrics_plist(found: Gatherer, path: Path) -> None:
             time_s = ahead if ahead == ahead else elapsed_s  # noqa: PLR0124
         model = table.get("hw_model")
         found.machine = model[:80] if isinstance(model, str) else found.machine
-        found.row(time_s, flattened(table))
+        found.row(time_s, _with_powers(flattened(table), elapsed_s))
     if broken:
         found.warn(f"{broken} sample{'s are' if broken > 1 else ' is'} cut short or broken and left out")
+
+
+def _with_powers(flat: dict[str, float], elapsed_s: float) -> dict[str, float]:
+    """Return the numbers of a sample with the powers that early Apple silicon tells as energy only. [mW]."""
+    for part in ("package", "cpu", "gpu", "dram"):
+        energy_mj = flat.get(f"processor.{part}_energy")
+        if energy_mj is not None and elapsed_s > 0.0:
+            flat.setdefault(f"processor.{part}_power", energy_mj / elapsed_s)
+    return flat
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -245,15 +257,17 @@ def _moment_s(text: str, days: Days) -> float:
     bare = text.strip(" \t@#=*-[]")
     if len(bare) > _LONGEST_MOMENT:
         return NAN
-    if re.fullmatch(r"1\d{9}(\.\d+)?", bare):
-        return float(bare)
+    since = _SINCE_1970.match(bare)  # date +%s, +%s.%N, +%s%3N, +%s%N
+    if since:
+        return float(f"{since[1]}.{since[2] or 0}")
+    stamped = _STAMPED.match(bare)
     # behind what a script says before it: Time: ..., Every 2.0s: sensors  host: ...
-    for part in (bare, bare.partition(": ")[2], bare.rpartition(": ")[2]):
+    for part in (bare, bare.partition(": ")[2], bare.rpartition(": ")[2], stamped[1] if stamped else ""):
         moment = moment_s(part) if part else NAN
         if moment == moment:  # noqa: PLR0124 - not NaN
             return moment
     up = _UPTIME.match(bare)
-    return days.at(clock_s(up[1])) if up else NAN
+    return days.at(clock_s(up[1] if up else bare.rpartition(": ")[2]))
 
 
 def sensors_json(found: Gatherer, path: Path) -> None:

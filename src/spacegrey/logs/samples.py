@@ -165,7 +165,8 @@ def _word(value: object) -> str:
 
 def _name(metric: str, tags: dict[str, str], labels: dict[str, str]) -> str:
     """Return a series' name as rules know it: the metric, and after points the labels that tell sensors apart."""
-    parts = [metric]
+    # The kernel shows one meter in two places: what both tell is not to be added.
+    parts = [f"{metric}_mmio" if "rapl-mmio" in tags.get("path", "") else metric]
     for key in _KEPT:
         if key in tags and not (key == "type" and "zone" not in tags):
             value = tags[key]

@@ -110,7 +110,7 @@ class Machine:
     @property
     def name(self) -> str:
         """The machine's name with its main choices, as tables print it."""
-        chosen = [self.processor.name, f"{self.memory_gib:g} GB", f"{self.storage_tb:g} TB", self.graphics.name]
+        chosen = [self.processor.name, f"{self.memory_gib:.4g} GB", f"{self.storage_tb:.4g} TB", self.graphics.name]
         return f"{self.spec.name}, {', '.join(chosen)}"
 
     @property

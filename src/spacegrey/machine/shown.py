@@ -26,9 +26,9 @@ def machine_html(machine: Machine) -> str:
     clocks = f"{chip.base_ghz:g} GHz, turbo {chip.turbo_bins[0][1]:g}, all cores {chip.turbo_bins[-1][1]:g}"
     pairs = {
         "processor": f"{chip.name}: {chip.cores} cores, {chip.threads} threads; {clocks}; {chip.tdp_w:g} W",
-        "memory": f"{machine.memory_gib:g} GiB {machine.memory.kind} in {machine.memory_channels} channels",
+        "memory": f"{machine.memory_gib:.4g} GiB {machine.memory.kind} in {machine.memory_channels} channels",
         "graphics": f"{card_.name}, {card_.memory_gib:g} GiB",
-        "storage": f"{drive.name}, {machine.storage_tb:g} TB",
+        "storage": f"{drive.name}, {machine.storage_tb:.4g} TB",
         "cooling": f"{machine.cooling.name}; {fan}",
         "room": f"{machine.ambient_c:g} °C",
         "model": machine.spec.status,

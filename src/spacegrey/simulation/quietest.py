@@ -41,6 +41,9 @@ TEMP_STEPS, SPEED_STEPS = 7, 6
 QUIETER_DBA = 0.05
 """A smaller difference of noise is none. [dBA]"""
 
+AS_SLOW = 1.01
+"""Fans that never turn faster than so many times their least speed are as slow as they go."""
+
 
 @dataclass(frozen=True)
 class Quiet:
@@ -186,9 +189,11 @@ def quietest(
         ]
     best = quick[0] if quick else None
     if best is None or best.noise_dba > own.noise_dba - QUIETER_DBA:
+        still = own.fan_rpm <= fans.minimum_rpm * AS_SLOW
+        why = f", its fans at {own.fan_rpm:.0f} rpm, as slow as they go" if still else ""
         raise Refusal(
             f"{workload.id} on {machine.selector}: no fan curve keeps {keep:.1%} of the speed and is quieter than what "
-            f"the machine does by itself ({own.noise_dba:.1f} dBA)"
+            f"the machine does by itself ({own.noise_dba:.1f} dBA{why})"
         )
     return Quietest(workload, machine, own, best, len(seen))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import shlex
 import socket
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
     from spacegrey.simulation.run import Run
     from spacegrey.workload.library import Workload
+    from spacegrey.workload.recording.estimate import Demand
     from spacegrey.workload.recording.rating import Rating
+    from spacegrey.workload.recording.sampling import Samples
 
 KINDS = ("integer", "float")
 
@@ -52,7 +55,7 @@ def record(
     pid : int, optional
         A process that runs already, in place of a command; it goes on when the recording ends.
     seconds : str or float, optional
-        With ``pid``: end after so long, such as ``"90s"``. [s]
+        With ``pid``: end after so long, above 0, such as ``"90s"``. [s]
     cores : int, optional
         Cores that the command may use.
     kind : {'integer', 'float'}
@@ -80,7 +83,7 @@ def record(
     Traceback (most recent call last):
     spacegrey.errors.InputError: record: give either a command or pid=
     """
-    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command or ()]
+    words = _words(command)
     if bool(words) == (pid is not None):
         raise InputError("record: give either a command or pid=")
     if seconds is not None and pid is None:
@@ -89,31 +92,113 @@ def record(
         raise InputError("record: cores goes with a command; a running process keeps its own")
     if kind not in KINDS:
         raise unknown("kind of work", kind, KINDS, "record")
-    kept, rated_in = None if out is None else Path(out), Path(host)
-    _check_places([rated_in, *([kept] if kept else [])], [Path(samples)] if samples else [])
-    wanted_s = parse_quantity(seconds, "time", "seconds") if isinstance(seconds, str) else seconds
+    counts: dict[str, Any] = {"pid": pid, "cores": cores}
+    for name, number in counts.items():
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+            raise InputError(f"record: {name} is a whole number, not {number!r}")
+    kept_in, rated_in, lines_in = (
+        _path(name, path) for name, path in (("out", out), ("host", host), ("samples", samples))
+    )
+    if rated_in is None:
+        raise InputError("record: host names a file that ends in .toml")
+    check_places(rated_in, kept_in, lines_in)
+    wanted_s = None if seconds is None else wanted(seconds, "record: seconds")
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
-    rating = rated(rated_in, (kept or rated_in).parent, today)
+    rating = rated(rated_in, (kept_in or rated_in).parent, today)
     taken = record_command(words, cores) if words else record_process(pid or 0, wanted_s)
-    name = Path(words[0]).name if words else taken.command
-    text = workload_text(taken, demands(taken, rating, kind), rating, kind, name, today)
-    if samples:
+    return kept(taken, rating, kind, today, kept_in, lines_in)[0]
+
+
+def kept(
+    taken: Samples, rating: Rating, kind: str, today: str, out: Path | None, lines_to: Path | None
+) -> tuple[Workload, list[Demand]]:
+    """Make a workload of a recording, write the files that are asked for, and return it with what each phase asks.
+
+    Raises
+    ------
+    InputError
+        There was nothing to see, or a file cannot be written; then none is.
+    """
+    found = demands(taken, rating, kind)
+    if not found:
+        raise InputError(f"record: {taken.command}: ended before it was looked at twice: there is nothing to keep")
+    name = name_of(taken.command)
+    text = workload_text(taken, found, rating, kind, name, today)
+    if lines_to:
         lines = json_lines(taken)
-        write_whole(Path(samples), lambda beside: beside.write_text(lines, encoding="utf-8"))
-    if kept:
-        write_whole(kept, lambda beside: beside.write_text(text, encoding="utf-8"))
+        write_whole(lines_to, lambda beside: beside.write_text(lines, encoding="utf-8"))
+    if out:
+        write_whole(out, lambda beside: beside.write_text(text, encoding="utf-8"))
     data: dict[str, Any] = tomllib.loads(text)
-    return from_document(Document(kept or Path(name), text, data))
+    return from_document(Document(out or Path(f"{name}.toml"), text, data)), found
 
 
-def _check_places(tables: list[Path], others: list[Path]) -> None:
-    """Refuse what cannot be written before the job has run, and not after."""
-    for path in tables:
-        if path.suffix != ".toml":
+def name_of(command: str) -> str:
+    """Return what a job is called: its program, without the folder and what follows it.
+
+    Examples
+    --------
+    >>> name_of("/usr/bin/make -j8"), name_of("")
+    ('make', 'job')
+    """
+    program, *_ = command.split() or ["job"]
+    return Path(program).name or "job"
+
+
+def wanted(seconds: str | float, place: str) -> float:
+    """Return how long a recording may last. [s].
+
+    Raises
+    ------
+    InputError
+        It is no time, or none that is longer than nothing.
+
+    Examples
+    --------
+    >>> wanted("5min", "--for")
+    300.0
+    """
+    try:
+        found = parse_quantity(seconds, "time", place) if isinstance(seconds, str) else float(seconds)
+    except (TypeError, ValueError):
+        raise InputError(f"{place}={seconds!r} is no time: write 90 or '90s'") from None
+    if not (found > 0.0 and math.isfinite(found)):
+        raise InputError(f"{place}={seconds} is not longer than nothing: write 90s or 5min")
+    return found
+
+
+def _words(command: str | Sequence[str] | None) -> list[str]:
+    """Return a command in words."""
+    try:
+        return shlex.split(command) if isinstance(command, str) else [str(word) for word in command or ()]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"record: {command!r} is no command: {error}") from None
+
+
+def _path(name: str, given: str | Path | None) -> Path | None:
+    """Return the path of a file that a caller named."""
+    try:
+        return None if given is None else Path(given)
+    except TypeError:
+        raise InputError(f"record: {name} is a path, not {given!r}") from None
+
+
+def check_places(host: Path, out: Path | None, lines_to: Path | None) -> None:
+    """Refuse what cannot be written before the job has run, and not after.
+
+    Raises
+    ------
+    InputError
+        A name does not end as it must, two are of one file, or a folder is not there or may not be written to.
+    """
+    given = [path for path in (host, out, lines_to) if path]
+    for path in (host, out):
+        if path and path.suffix != ".toml":
             raise InputError(f"{path}: record: a machine and a workload are written to files that end in .toml")
-    places = [path.resolve() for path in (*tables, *others)]
-    if len(set(places)) < len(places):
-        raise InputError("record: two of out, host and samples are the same file")
+    places = [path.resolve() for path in given]
+    for number, path in enumerate(places):
+        if path in places[:number]:
+            raise InputError(f"{given[number]}: record: two of out, host and samples name the same file")
     for path in places:
         if not path.parent.is_dir():
             raise InputError(f"{path}: cannot be written: no such folder: {path.parent}")

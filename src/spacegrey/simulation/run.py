@@ -9,6 +9,7 @@ import numpy as np
 
 from spacegrey import __version__
 from spacegrey.errors import Refusal
+from spacegrey.simulation.cautions import cautions
 from spacegrey.simulation.kernel import layout as at
 from spacegrey.simulation.kernel.advance import DONE, NOT_FINITE, OBSERVATIONS_PER_SECOND, advance, prepare
 from spacegrey.simulation.kernel.observe import LIMITS, OBSERVED, TRACE_COLUMNS
@@ -237,7 +238,7 @@ def simulate(workload: Workload, machine: Machine, progress: Callable[[float, fl
         summary=summary,
         phases=results,
         limits=limits,
-        verdict=verdict(machine, workload, summary, limits, delivered),
+        verdict=f"{verdict(machine, workload, summary, limits, delivered)} {cautions(machine, trace)}".rstrip(),
         status=max((machine.spec.status, machine.cooling.status, workload.spec.status), key=STATUS_ORDER.index),
         energy_balance_error=float(balance_error(m, held_before)),
         trace=trace,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from spacegrey.simulation.lowering import lower
 from spacegrey.simulation.run import check, simulate
+from spacegrey.simulation.trace import COLUMNS
 from spacegrey.workload.library import MAX_PHASES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -89,6 +91,25 @@ class Forecast:
         from spacegrey.simulation.drawing import draw_forecast
 
         return draw_forecast(self, names)
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table with a row for each quantity: its unit and the fields of `Settled`.
+
+        Examples
+        --------
+        >>> import spacegrey
+        >>> rows = spacegrey.forecast("idle", on="imac-pro").to_arrow()
+        >>> rows.column_names
+        ['quantity', 'unit', 'start', 'level', 'low', 'high', 'after_s', 'drift_per_h']
+        """
+        import pyarrow as pa
+
+        rows = [{"quantity": name, "unit": COLUMNS[name][0], **asdict(one)} for name, one in self.settled.items()]
+        return pa.Table.from_pylist(rows)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the rows as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return cast("Any", self.to_arrow()).__arrow_c_stream__(requested_schema)
 
     def _repr_html_(self) -> str:
         """Return where each quantity settles and when, for a notebook."""
@@ -169,21 +190,24 @@ def _settled(time_s: NDArray[np.float64], values: NDArray[np.float64], band: flo
     (80, True)
     """
     begin, end = float(time_s[0]), float(time_s[-1])
-    count = max(8, round((end - begin) / window_s))
-    edges = np.linspace(begin, end, count + 1)
-    places = np.clip(np.searchsorted(edges, time_s, side="right") - 1, 0, count - 1)
-    seen = np.bincount(places, minlength=count)
-    means = np.bincount(places, values, minlength=count)[seen > 0] / seen[seen > 0]
-    closes = edges[1:][seen > 0]
+    # Whole windows, as many as there are: what is left at the end may be part of a round.
+    count = max(1, int((end - begin) / window_s + 0.01))
+    places = ((time_s - begin) / window_s).astype(np.int64)
+    seen = np.bincount(places, minlength=count)[:count]
+    means = np.bincount(places, values, minlength=count)[:count][seen > 0] / seen[seen > 0]
+    closes = (window_s * np.arange(1, count + 1))[seen > 0]
     last = max(1, len(means) // 4)
     level = float(means[-last:].mean())
     drift = level - float(means[-2 * last : -last].mean()) if len(means) >= 2 * last else 0.0
     away = np.flatnonzero(np.abs(means - level) > band)
     first = int(away[-1]) + 1 if away.size else 0
     still = abs(drift) > band or first >= len(means) - last
-    tail = values[time_s >= closes[-last] - window_s]
+    tail = values[time_s - begin >= closes[-last] - window_s]
+    low, high = float(tail.min()), float(tail.max())
+    # A mean of equal numbers may miss them by a last digit.
+    level = min(max(level, low), high)
     return Settled(
-        float(values[0]), level, float(tail.min()), float(tail.max()),
+        float(values[0]), level, low, high,
         None if still else float(closes[first - 1]) if first else 0.0,
-        drift / max((end - begin) / 4.0, 1e-9) * 3600.0,
+        drift / max(last * window_s, 1e-9) * 3600.0,
     )  # fmt: skip

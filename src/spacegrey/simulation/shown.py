@@ -135,7 +135,8 @@ def forecast_html(forecast: Forecast) -> str:
     ]  # fmt: skip
     return card(
         f"{run.workload.name} on {run.machine.spec.name}",
-        f"{run.machine.selector}; {duration(run.duration_s)} simulated, {forecast.rounds} times the work; {when}",
+        f"{run.machine.selector}; {duration(run.duration_s)} simulated"
+        f"{f', {forecast.rounds} times the work' if forecast.rounds > 1 else ''}; {when}",
         table(["", ">at first", ">settles at", "how", ">swings", "", "after"], rows),
         paragraph(run.verdict),
     )
@@ -151,8 +152,8 @@ def quiet_html(found: Quietest) -> str:
         for name, one in (("as it is", found.own), ("quietest curve", found.best))
     ]  # fmt: skip
     return card(
-        f"fan={found.best.curve}",
-        f"{found.tried} curves tried",
+        f"{found.workload.name} on {found.asked.spec.name}",
+        f"{found.machine.selector}; {found.tried} curves tried",
         table(["", ">speed", ">dBA mean", ">dBA most", ">rpm most", ">°C most"], rows),
     )
 

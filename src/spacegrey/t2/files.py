@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from spacegrey.errors import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 _BESIDE = ".new"
@@ -67,8 +68,20 @@ class Files(Protocol):
         """Return a file's content, None where there is no such file."""
         ...
 
+    def found(self, name: str) -> bytes | None:
+        """Return a file's content, None where there is none that can be read."""
+        ...
+
     def replace(self, name: str, content: bytes) -> None:
         """Write a file so that it is, durably, the old one or the new one at every moment."""
+        ...
+
+    def prepare(self, contents: Mapping[str, bytes]) -> None:
+        """Write several files beside those of their names, durably: `put` has room then. All of them, or none."""
+        ...
+
+    def put(self, names: Iterable[str]) -> None:
+        """Put what was prepared into its place, durably; each file is the old one or the new one at every moment."""
         ...
 
     def remove(self, name: str) -> None:
@@ -101,6 +114,13 @@ class HostFiles:
         except FileNotFoundError:
             return None
 
+    def found(self, name: str) -> bytes | None:
+        """Return a file's content, None where there is none that can be read: who starts from it is as badly off."""
+        try:
+            return self.read(name)
+        except OSError:
+            return None
+
     def replace(self, name: str, content: bytes) -> None:
         """Write beside the file, make that durable, rename it into place, make the name durable.
 
@@ -109,16 +129,45 @@ class HostFiles:
         OSError
             It cannot be written; the file is as it was.
         """
-        beside = name + _BESIDE
+        self.prepare({name: content})
         try:
-            self.write(beside, content)
-            self.sync(beside)
-            self.rename(beside, name)
-            self.sync_folder()
+            self.put([name])
         except BaseException:
-            with contextlib.suppress(OSError):
-                (self._folder / beside).unlink(missing_ok=True)
+            self._withdraw([name])
             raise
+
+    def prepare(self, contents: Mapping[str, bytes]) -> None:
+        """Write files beside those of their names, durably.
+
+        Raises
+        ------
+        OSError
+            One cannot be written; none is left beside.
+        """
+        try:
+            for name, content in contents.items():
+                self.write(name + _BESIDE, content)
+                self.sync(name + _BESIDE)
+        except BaseException:
+            self._withdraw(contents)
+            raise
+
+    def put(self, names: Iterable[str]) -> None:
+        """Rename what was prepared into its place, and make the names durable.
+
+        Raises
+        ------
+        OSError
+            A file cannot be renamed; those before it were.
+        """
+        for name in names:
+            self.rename(name + _BESIDE, name)
+        self.sync_folder()
+
+    def _withdraw(self, names: Iterable[str]) -> None:
+        for name in names:
+            with contextlib.suppress(OSError):
+                (self._folder / (name + _BESIDE)).unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         """Remove a file, durably.

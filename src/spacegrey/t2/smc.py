@@ -1,6 +1,8 @@
 """The system management controller's keys: four signs, a type, some bytes; shown from what the machine measures.
 
-What is measured comes as a table of numbers, so that this room knows nothing of the simulation.
+What is measured comes as a table of numbers, so that this room knows nothing of the simulation. Keys that no model
+stands behind are there as well, so that whoever counts and reads them all finds what a real machine has: they say the
+same always, or cannot be read, as on the real one.
 
 References
 ----------
@@ -14,7 +16,7 @@ import difflib
 import functools
 import math
 import struct
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -32,6 +34,7 @@ WRITABLE = 0x40
 """Bit of a key's attributes (VirtualSMC, AppleSmc.h: SMC_KEY_ATTRIBUTE_WRITE)."""
 
 _LONGEST_ASKED = 8  # signs of a name that an error repeats; a key has four
+_BYTES = {"ch8*", "hex_", "{jst"}
 _WHOLE = {"ui8 ": 1, "ui16": 2, "ui32": 4, "ui64": 8, "si8 ": 1, "si16": 2, "flag": 1}
 
 
@@ -40,9 +43,26 @@ class Status(IntEnum):
 
     SUCCESS = 0x00
     NOT_FOUND = 0x84
+    NOT_READABLE = 0x85
     NOT_WRITABLE = 0x86
     SIZE_MISMATCH = 0x87
+    BAD_ARGUMENT = 0x89
     INDEX_RANGE = 0xB8
+    WITHOUT_NAME = 0xD7
+    """What a real iMac Pro says of gP01 to gP19; no published list names it."""
+
+
+class Standing(StrEnum):
+    """What stands behind a key."""
+
+    SIMULATED = "simulated"
+    """What the machine measures."""
+    REFERENCE = "reference"
+    """Bytes that both published dumps of real machines have."""
+    ILLUSTRATIVE = "illustrative"
+    """Bytes that are made up: not modelled, or the number of one real machine."""
+    UNREADABLE = "unreadable"
+    """A status, as on the real machine."""
 
 
 class SmcRefused(Refusal):
@@ -70,12 +90,17 @@ class SmcRefused(Refusal):
 class Key(Spec):
     """One key."""
 
-    type: str = Field(pattern="^(flt |ch8\\*|flag|(ui|si)(8 |16|32|64)|[fs]p[0-9a-f]{2})$", description="of its bytes")
-    length: int = Field(ge=1, le=32, description="how many they are")
+    type: str = Field(
+        pattern="^(flt |ch8\\*|hex_|\\{jst|flag|(ui|si)(8 |16|32|64)|[fs]p[0-9a-f]{2})$", description="of its bytes"
+    )
+    length: int = Field(ge=1, le=255, description="how many they are")
     attributes: int = Field(ge=0, le=255, description="as the real controller has them; 0x40: can be written")
     meaning: str = Field(description="what it shows")
-    reads: str = Field(description="the measured quantity")
+    standing: Standing = Field(default=Standing.SIMULATED, description="what stands behind it")
+    reads: str = Field(default="", description="the measured quantity; none where nothing is measured")
     core: int | None = Field(default=None, ge=0, description="the core whose quantity it is")
+    fixed: bytes = Field(default=b"", description="what it reads always")
+    refused: Status | None = Field(default=None, description="what is answered instead of bytes")
 
 
 class Group(Spec):
@@ -87,6 +112,45 @@ class Group(Spec):
     attributes: int = Field(ge=0, le=255, description="as the real controller has them")
     length: int | None = Field(default=None, description="of text, which has no length of its own")
     of_cores: bool = Field(default=False, description="the third sign of a key's name is the number of a core")
+
+
+class Fixed(Spec):
+    """Keys that say the same always, or cannot be read."""
+
+    type: str = Field(description="how the bytes are read")
+    length: int = Field(description="how many they are")
+    attributes: int = Field(description="as the real controller has them")
+    keys: dict[str, str] = Field(default_factory=dict, description="each key's name, and its bytes")
+    zeros: list[str] = Field(default_factory=list, description="names of those whose bytes are all zero")
+    illustrative: bool = Field(default=False, description="whether the bytes are made up")
+    refused: Status | None = Field(default=None, description="the status with which they are answered, without bytes")
+
+    def each(self) -> dict[str, Key]:
+        """Return the keys by name."""
+        standing = Standing.ILLUSTRATIVE if self.illustrative else Standing.REFERENCE
+        if self.refused is not None:
+            standing = Standing.UNREADABLE
+        return {
+            name: Key(
+                type=self.type,
+                length=self.length,
+                attributes=self.attributes,
+                meaning=_FIXED[standing],
+                standing=standing,
+                fixed=bytes.fromhex(self.keys.get(name, "00" * self.length)),
+                refused=self.refused,
+                source=self.source,
+                assumed=self.assumed,
+            )
+            for name in (*self.keys, *self.zeros)
+        }
+
+
+_FIXED = {
+    Standing.REFERENCE: "fixed: as in both dumps",
+    Standing.ILLUSTRATIVE: "fixed: made up",
+    Standing.UNREADABLE: "not for reading",
+}
 
 
 def size(kind: str) -> int:
@@ -108,8 +172,8 @@ def smc_keys() -> dict[str, Key]:
     --------
     >>> smc_keys()["TC0c"].type, smc_keys()["F0Tg"].attributes & WRITABLE > 0
     ('sp78', True)
-    >>> list(smc_keys())[0]
-    '#KEY'
+    >>> list(smc_keys())[0], len(smc_keys())
+    ('#KEY', 638)
     """
     document = read_toml(CATALOG / "t2" / "smc.toml")
     found: dict[str, Key] = {}
@@ -126,6 +190,9 @@ def smc_keys() -> dict[str, Key]:
                 source=group.source,
                 assumed=group.assumed,
             )
+    document = read_toml(CATALOG / "t2" / "smc-fixed.toml")
+    for number, table in enumerate(document.data["group"]):
+        found.update(read_spec(Fixed, table, document, ["group", number]).each())
     return dict(sorted(found.items()))
 
 
@@ -139,10 +206,25 @@ def smc_key(name: str) -> Key:
     """
     if name not in smc_keys():
         asked = name if len(name) <= _LONGEST_ASKED else name[:_LONGEST_ASKED] + "..."
-        near = difflib.get_close_matches(asked, smc_keys(), n=1)
+        alike = [one for one in smc_keys() if one.casefold() == asked.casefold()]
+        near = alike or difflib.get_close_matches(asked, smc_keys(), n=1)
         hint = f" (did you mean {near[0]}?)" if near else "; 't2 smc' lists those that there are"
         raise SmcRefused(Status.NOT_FOUND, f"no SMC key {asked!r} here{hint}")
     return smc_keys()[name]
+
+
+def checked_readable(name: str) -> Key:
+    """Return a key that can be read.
+
+    Raises
+    ------
+    SmcRefused
+        There is none of this name, or it cannot be read.
+    """
+    key = smc_key(name)
+    if key.refused is not None:
+        raise SmcRefused(key.refused, f"{name} cannot be read")
+    return key
 
 
 def key_at(index: int) -> str:
@@ -222,14 +304,16 @@ def read(name: str, measured: Mapping[str, float | str | int]) -> bytes:
     Raises
     ------
     SmcRefused
-        There is no such key.
+        There is no such key, or it is not for reading.
 
     Examples
     --------
     >>> read("TC9c", {"cpu_junction_c": 60.0, "cores": 8}).hex()
     '8100'
     """
-    key = smc_key(name)
+    key = checked_readable(name)
+    if not key.reads:
+        return key.fixed
     if key.core is not None and key.core >= int(measured["cores"]):
         return encode(key.type, MISSING_CORE_C)
     if key.reads == "key_count":
@@ -249,10 +333,15 @@ def shown(name: str, raw: bytes) -> float | int | str:
     --------
     >>> shown("RPlt", b"j137\0\0\0\0"), shown("FNum", b"\x02")
     ('j137', 2)
+    >>> shown("KINX", b"MSDW")
+    '4d534457'
     """
     key = smc_key(name)
-    if key.type == "ch8*":
-        return raw.rstrip(b"\0").decode("ascii", "replace")
+    text = raw.rstrip(b"\0").decode("latin-1")
+    if key.type == "ch8*" and text.isascii() and (text.isprintable() or not text):
+        return text
+    if key.type in _BYTES:
+        return raw.hex()
     whole = key.type in _WHOLE
     return int.from_bytes(raw, "big", signed=key.type[0] == "s") if whole else decode(key.type, raw)
 
@@ -268,9 +357,10 @@ def checked_write(name: str, value: float, measured: Mapping[str, float | str | 
         There is no such key, or it is for reading only.
     """
     key = smc_key(name)
-    if not key.attributes & WRITABLE:
-        writable = ", ".join(one for one, spec in smc_keys().items() if spec.attributes & WRITABLE)
-        raise SmcRefused(Status.NOT_WRITABLE, f"{name} is for reading only; these can be written: {writable}")
+    if not key.reads or not key.attributes & WRITABLE:
+        writable = ", ".join(one for one, spec in smc_keys().items() if spec.reads and spec.attributes & WRITABLE)
+        why = "is not modelled" if key.attributes & WRITABLE else "is for reading only"
+        raise SmcRefused(Status.NOT_WRITABLE, f"{name} {why}; these can be written: {writable}")
     if not math.isfinite(value):
         raise InputError(f"{name}: {value} is no number")
     if key.reads == "fan_held":

@@ -13,7 +13,8 @@ import importlib
 import secrets
 import shutil
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +25,8 @@ from pydantic import Field
 import spacegrey
 from spacegrey.errors import InputError, Refusal, unknown
 from spacegrey.sourced import CATALOG, Spec, read_settings, read_toml
-from spacegrey.t2.enclave.client import EnclaveClient, Starting, is_on, switch_on
+from spacegrey.t2.enclave.client import EnclaveClient, Starting, switch_on
+from spacegrey.t2.enclave.messages import Busy
 from spacegrey.t2.enclave.uid import Protection
 
 if TYPE_CHECKING:
@@ -37,6 +39,11 @@ FORMAT = 1
 
 VOLUME = "data"
 """The volume of a machine's disk."""
+
+BUSY_S = 10.0
+"""How long a command waits for another one that switches the machine on or off at the same moment. [s]"""
+
+_LOOK_S = 0.05
 
 PAIR = "ssd pair"
 """What the locker remembers of the modules."""
@@ -82,9 +89,37 @@ class Instance:
         Refusal
             It is on already, or does not start; the line says why.
         """
-        if is_on(self.chip):
+        client, own = self.reached(**how)
+        if not own:
             raise Refusal(f"{self.folder}: the machine is on; switch it off with 'spacegrey t2 lock DIR'")
-        return switch_on(self.chip, self.disk, self.file.ecid, model=self.model(), **how)
+        return client
+
+    def reached(self, **how: Any) -> tuple[EnclaveClient, bool]:  # noqa: ANN401 - as `client.switch_on` takes it
+        """Return a line to the enclave, and whether it was off and is switched on by this.
+
+        Raises
+        ------
+        Refusal
+            It does not start; or another command switches it on and off all the while.
+        """
+        until = time.monotonic() + BUSY_S
+        while True:
+            with suppress(Refusal):
+                client = self.connect()
+                state = client.ask("status")
+                # one that another command switched on for itself goes with it, perhaps at once
+                if not state["held"] or client.held or state["connections"] or time.monotonic() > until:
+                    return client, False
+                time.sleep(_LOOK_S)
+                continue
+            try:
+                return switch_on(self.chip, self.disk, self.file.ecid, model=self.model(), **how), True
+            except Busy:
+                if time.monotonic() > until:
+                    raise Refusal(
+                        f"{self.folder}: another command has this machine, and has not ended in {BUSY_S:.0f} s"
+                    ) from None
+            time.sleep(_LOOK_S)
 
     def model(self) -> str:
         """Return the identifier of the machine, without reading the catalog for one that stands there."""
@@ -98,10 +133,10 @@ class Instance:
     @contextmanager
     def powered(self, **how: Any) -> Generator[EnclaveClient]:  # noqa: ANN401 - as `client.switch_on` takes it
         """Yield a line to the enclave; switch it on where it was off, and off in the end, however this process ends."""
-        if is_on(self.chip):
-            yield self.connect()
+        client, own = self.reached(held=True, **how)
+        if not own:
+            yield client
             return
-        client = self.switch_on(held=True, **how)
         try:
             yield client
         finally:

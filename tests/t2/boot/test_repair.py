@@ -16,6 +16,7 @@ from spacegrey.t2.boot.repair import activate, restore, revive
 from spacegrey.t2.boot.results import Outcome
 from spacegrey.t2.boot.state import NAME, encode_state, read_state
 from spacegrey.t2.boot.volumes import system_files
+from spacegrey.t2.files import HostFiles
 from spacegrey.t2.signer.allowed import read_allowed, write_allowed
 from spacegrey.t2.signer.client import Unreachable
 from spacegrey.t2.signer.exchange import SignerRefused
@@ -62,23 +63,69 @@ def test_revive_cures_a_recovery_os_that_is_damaged(world, signer):
     assert not boot(world.machine, Start("cmd-r")).asked_network
 
 
-def test_a_repair_of_a_disk_that_cannot_be_written_says_so_and_can_be_made_again(world):
-    class Full:
-        def replace(self, *_file):
-            raise OSError(28, "No space left on device")
+class Full(HostFiles):
+    """A disk without room for a file."""
 
-        def remove(self, _name):
-            pass
+    def __init__(self, folder, which):
+        super().__init__(folder)
+        self.which = which
+
+    def write(self, name, content):
+        if name.startswith(self.which):
+            raise OSError(28, "No space left on device")
+        super().write(name, content)
+
+
+@pytest.mark.parametrize("which", ["BaseSystem.dmg", "BaseSystem.chunklist.j137ap"])
+@pytest.mark.parametrize("repair", [revive, restore])
+def test_a_repair_without_room_for_recovery_os_erases_nothing_and_can_be_made_again(world, repair, which):
+    system = world.folder / "system"
+    installed = {path.name: path.read_bytes() for path in system.iterdir()}
+    machine = in_dfu(world)
+    before = machine.state.load()
+    with pytest.raises(Refusal, match="the internal disk cannot be written: no space left on device"):
+        repair(replace(machine, internal=replace(machine.internal, files=Full(system, which))), "bridge-2")
+    assert {path.name: path.read_bytes() for path in system.iterdir()} == installed
+    after = world.machine.state.load()
+    assert (after.dfu, after.restoring, world.modules.erased) == (True, False, 0)
+    if repair is revive:
+        assert (after.slot, after.build, after.firmware_nonce) == (before.slot, before.build, before.firmware_nonce)
+    assert boot(world.machine).outcome is Outcome.MACOS
+    repair(in_dfu(world), "bridge-2")
+    assert boot(world.machine).code == (None if repair is revive else "not-activated")
+
+
+def test_a_restore_whose_last_step_fails_waits_in_dfu_and_can_be_made_again(world):
+    class Failing(HostFiles):
+        def rename(self, *_names):
+            raise OSError(5, "Input/output error")
 
     machine = in_dfu(world)
-    for repair in (revive, restore):
-        with pytest.raises(Refusal, match="the internal disk cannot be written: no space left on device"):
-            repair(replace(machine, internal=replace(machine.internal, files=Full())), "bridge-1")
-        assert boot(world.machine).outcome is (Outcome.MACOS if repair is revive else Outcome.DFU)
-        if repair is revive:
-            in_dfu(world)
+    with pytest.raises(Refusal, match="the internal disk cannot be written: input/output error"):
+        restore(
+            replace(machine, internal=replace(machine.internal, files=Failing(world.folder / "system"))), "bridge-1"
+        )
+    assert boot(world.machine).code == "restore-unfinished"
     restore(world.machine, "bridge-1")
     assert boot(world.machine).code == "not-activated"
+    assert not list(world.folder.rglob("*.new"))
+
+
+@pytest.mark.parametrize("repair", [revive, restore])
+def test_the_recovery_os_that_is_laid_down_is_the_one_that_was_verified(world, repair):
+    """A network that sends something else when it is asked again is not believed."""
+    fetch, looks = world.network.local.fetch, []
+
+    def lies(build, name, chunk=None):
+        looks.append((build, name, chunk))
+        good = fetch(build, name, chunk)
+        second = name.startswith("BaseSystem") and (looks.count((build, name, chunk)) > 1 or name.endswith("dmg"))
+        return b"something else" if second and chunk is None else good
+
+    world.network.local.fetch = lies
+    repair(in_dfu(world), "bridge-1")
+    world.network.up = False
+    assert boot(world.machine, Start("cmd-r")).outcome is Outcome.RECOVERY
 
 
 @pytest.mark.claims("R2")
@@ -279,3 +326,46 @@ def test_a_state_that_is_damaged_is_refused(world, change):
     assert changed != data
     with pytest.raises(Refusal, match="is damaged; a restore makes it anew"):
         read_state(changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "outcome"),
+    [
+        ("firmware-{slot}-ibot.img4", "none", Outcome.DFU),
+        ("firmware-{slot}-sepi.img4", "none", Outcome.RECOVERY),
+        ("firmware-{slot}-mefi.img4", "none", Outcome.T2_RECOVERY),
+        ("system/boot.efi", "none", Outcome.ASSISTANT),
+        ("system/immutablekernel", "none", Outcome.ASSISTANT),
+        ("system/BaseSystem.dmg", "cmd-r", Outcome.RECOVERY),  # from the network
+        ("system/BaseSystem.chunklist", "cmd-r", Outcome.RECOVERY),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_as_good_as_gone(world, monkeypatch, name, key, outcome):
+    """EIO, a folder in its place, no right to it: where the machine goes is not a matter of the reason."""
+    path = world.folder / name.format(slot=world.machine.state.load().slot)
+    content = path.read_bytes()
+    read = type(path).read_bytes
+
+    def fails(asked):
+        if asked == path:
+            raise OSError(5, "Input/output error")
+        return read(asked)
+
+    path.unlink()
+    expected = boot(world.machine, Start(key))
+    path.write_bytes(content)
+    world.machine.state.save(replace(world.machine.state.load(), dfu=False))
+    monkeypatch.setattr(type(path), "read_bytes", fails)
+    found = boot(world.machine, Start(key))
+    assert (found.outcome, found.code, found.asked_network) == (expected.outcome, expected.code, expected.asked_network)
+    assert found.outcome is outcome
+
+
+def test_a_state_that_cannot_be_read_is_refused_in_one_line(world, monkeypatch):
+    def fails(_path):
+        raise OSError(5, "Input/output error")
+
+    machine = world.machine
+    monkeypatch.setattr("pathlib.Path.read_bytes", fails)
+    with pytest.raises(Refusal, match=r"^the T2's boot state cannot be used: input/output error$"):
+        machine.state.load()

@@ -191,6 +191,46 @@ def test_an_old_keybag_that_cannot_be_removed_does_not_undo_what_was_done(locked
     assert len(list(locked.disk.glob("keybag-*.json"))) == 1
 
 
+@pytest.mark.parametrize("number", NUMBERS, ids=NAMES)
+@pytest.mark.parametrize("room", ["the old one's", "none"])
+def test_on_a_full_disk_everything_is_erased_all_the_same(locked, number, room, monkeypatch):
+    """What is destroyed lies in the locker, which has its room: a wiped machine must not wait for a new keybag's."""
+    locked.on.kept.bind("policy", "old")
+    locked.on.unlock(b"right")
+    before = {**locked.files(), **{file.relative_to(locked.folder): file.read_bytes() for file in [locked.anchor.path]}}
+    make = tempfile.mkstemp
+
+    def fails(*given, **how):
+        if how.get("dir") == locked.disk and (room == "none" or list(locked.disk.glob("keybag-*.json"))):
+            raise OSError(number, os.strerror(number))
+        return make(*given, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkstemp", fails)
+        if room == "none":
+            with pytest.raises(Refusal, match=r"every key of the disk is destroyed.*t2 restore DIR") as caught:
+                locked.on.obliterate()
+            assert "\n" not in str(caught.value)
+        else:
+            locked.on.obliterate()
+    assert locked.content()["media"] == {}
+    assert locked.content()["recovery_sha256"] is None
+    assert locked.content()["bound"] == {"policy": "old"}
+    assert locked.on.volumes.names() == []
+    locked.cut()
+    for name, old in before.items():
+        if name.name.startswith("keybag"):
+            (locked.folder / name).write_bytes(old)
+    try:
+        locked.start()
+    except Refusal as error:
+        assert room == "none"
+        assert "is missing: the disk's wrapped keys are another state's" in str(error)  # noqa: PT017 - one of two ends
+        return
+    with pytest.raises(Refusal, match="there is no volume"):
+        locked.on.unlock(b"right")
+
+
 # this computer's memory of it
 
 

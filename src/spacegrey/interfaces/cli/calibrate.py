@@ -87,11 +87,11 @@ def calibrate(
         _write_plot(found, places[plot] or plot)
     if as_json:
         kept = fit_file.record(found, made=today, selector=on or "")
-        write_json({**_as_json(found, made, drift, kept), "doubts": doubts})
+        write_json({**_as_json(found, made, drift, kept), "doubts": [*doubts, *found.cautions]})
     else:
         _print(found, made, drift, f"{old.made.day} {old.made:%B %Y}" if old else "")
-        for text in doubts:
-            typer.echo(f"\nperhaps a log of another machine: {text}")
+        for text in (*(f"perhaps a log of another machine: {one}" for one in doubts), *found.cautions):
+            typer.echo(f"\n{text}")
         _print_saved(out, record, plot, made)
     if out and not any(not one.why for one in made):
         raise typer.Exit(1)

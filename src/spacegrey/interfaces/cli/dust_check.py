@@ -41,12 +41,15 @@ def dust_check(
         write_json({
             "before": str(before), "after": str(after), "what": drift.what, "before_k_per_w": drift.before,
             "after_k_per_w": drift.after, "lost": drift.lost, "low": drift.low, "high": drift.high,
-            "shown": drift.shown, "rmse_k": first.judged.rmse_k, "skill": first.judged.skill,
+            "shown": drift.shown, "room_k": drift.room_k, "rmse_k": first.judged.rmse_k, "skill": first.judged.skill,
         })  # fmt: skip
         return
     typer.echo(f"{drift.words(before.name)}")
     if ambient is None and not all("ambient_temp_c" in log for log in logs):
         typer.echo("rooms not known: taken to be within 4 °C of each other; tell them with --ambient")
+        if drift.shown and drift.room_k is not None:
+            how = f"{abs(drift.room_k):.1f} °C {'warmer' if drift.room_k > 0.0 else 'colder'}"
+            typer.echo(f"a room {how} the second time would look the same")
     typer.echo(f"{drift.what}: {drift.before:.3g} K/W before, {drift.after:.3g} K/W after\n")
     typer.echo(f"the fit to {before.name}:")
     print_judged(first)

@@ -100,11 +100,13 @@ def _print(found: Quietest, work: str, name: str, use: str) -> None:
         out.print(f"the fans stay at {curve.low_rpm:,.0f} rpm at every temperature")
     elif curve is not None:
         points = table(out, ">hotter chip", ">fans", "")
+        # Steps of less than two degrees would be printed as the same number.
+        decimals = 0 if curve.high_c - curve.low_c >= 2.0 * (POINTS - 1) else 1
         for number in range(POINTS):
             share = number / (POINTS - 1)
             temp = curve.low_c + share * (curve.high_c - curve.low_c)
             rpm = curve.low_rpm + share * (curve.high_rpm - curve.low_rpm)
             ends = {0: "and below", POINTS - 1: "and above"}
-            points.add_row(f"{temp:.0f} °C", f"{rpm:,.0f} rpm", ends.get(number, ""))
+            points.add_row(f"{temp:.{decimals}f} °C", f"{rpm:,.0f} rpm", ends.get(number, ""))
         out.print(points)
     out.print(f"\n{found.tried} curves tried; to use it: --on {use}", soft_wrap=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
@@ -10,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from spacegrey.simulation.run import Run
     from spacegrey.workload.library import Workload
     from spacegrey.workload.recording.estimate import Demand
@@ -65,12 +70,7 @@ def record(
 
     from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.output import say_when_compiling, writable
-    from spacegrey.simulation.recorded import rated, replayed
-    from spacegrey.simulation.runfile import write_whole
-    from spacegrey.units import parse_quantity
-    from spacegrey.workload.library import workload
-    from spacegrey.workload.recording.estimate import demands
-    from spacegrey.workload.recording.recorded_workload import workload_text
+    from spacegrey.simulation.recorded import check_places, kept, rated, replayed, wanted
     from spacegrey.workload.recording.sampling import record_command
 
     if (pid is None) == (not command):
@@ -79,35 +79,55 @@ def record(
         raise InputError("record: --for goes with --pid; a command is recorded until it ends, or until Ctrl-C")
     if cores is not None and pid is not None:
         raise InputError("record: --cores goes with a command; a running process keeps its own")
-    if out.suffix != ".toml" or host.suffix != ".toml":
-        raise InputError("record: --out and --host name files that end in .toml")
-    out_to, host_to, lines_to = writable(out), writable(host), writable(samples_to)
-    if out_to == host_to:
-        raise InputError(f"{out}: --out and --host name the same file")
-    wanted_s = parse_quantity(seconds, "time", "--for") if seconds is not None else None
+    check_places(host, out, samples_to)
+    for path in (out, host, samples_to):
+        writable(path)
+    wanted_s = None if seconds is None else wanted(seconds, "record: --for")
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     rating = rated(host, out.parent, today, lambda: typer.echo("rating this computer, once (about 10 s)...", err=True))
     say_when_compiling()
-    if command:
-        # What the job prints does not belong into JSON.
-        taken = record_command(command, cores, stdout=sys.stderr.fileno() if as_json else None)
-    else:
-        taken = _attached(pid or 0, wanted_s)
-    found = demands(taken, rating, kind.value)
-    name = Path(command[0]).name if command else taken.command
-    text = workload_text(taken, found, rating, kind.value, name, today)
-    write_whole(out, lambda beside: beside.write_text(text, encoding="utf-8"))
-    if lines_to and samples_to:
-        from spacegrey.workload.recording.lines import json_lines
-
-        written = json_lines(taken)
-        write_whole(samples_to, lambda beside: beside.write_text(written, encoding="utf-8"))
-    made = workload(str(out))
+    with _asked_to_end():
+        if command:
+            # What the job prints does not belong into JSON.
+            taken = record_command(command, cores, stdout=sys.stderr.fileno() if as_json else None)
+        else:
+            taken = _attached(pid or 0, wanted_s)
+        made, found = kept(taken, rating, kind.value, today, out, samples_to)
     again = replayed(made, host, taken.cores, rating)
     if as_json:
         _write_json(out, host, taken, found, again, made)
     else:
         _print(out, host, taken, found, again, made)
+
+
+@contextmanager
+def _asked_to_end() -> Generator[None]:
+    """Take a request to end, or a terminal that closes, for Ctrl-C: the recording is kept."""
+    asked: list[int] = []
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What is ignored already, as after nohup, stays so.
+    ours = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+
+    def end(number: int, _: object) -> None:
+        # Once is enough: the next would break what is being written.
+        if asked:
+            return
+        asked.append(number)
+        if number != signal.SIGTERM:
+            # The terminal is gone, and nothing can be written to it.
+            with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+                for terminal in terminals:
+                    os.dup2(nowhere.fileno(), terminal)
+        raise KeyboardInterrupt
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _attached(pid: int, wanted_s: float | None) -> Samples:

@@ -69,11 +69,10 @@ def _instance(folder: Path) -> Instance:
 def _started(instance: Instance, secrets: Secrets, mode: Start) -> EnclaveClient:
     """Return a line to the chip, which is switched on if it was off, and started anew if it is in another mode."""
     from spacegrey.errors import Refusal
-    from spacegrey.t2.enclave.client import is_on
 
-    if not is_on(instance.chip):
-        return instance.switch_on(passphrase=passphrase(instance, secrets), mode=str(mode))
-    client = instance.connect()
+    client, own = instance.reached(passphrase=passphrase(instance, secrets), mode=str(mode))
+    if own:
+        return client
     if mode is Start.DFU and client.ask("status")["connections"]:
         raise Refusal(f"{instance.folder}: the disk is in use; end 'disk serve' first, a start in DFU mode cuts it off")
     client.ask("start", mode=str(mode))

@@ -14,6 +14,9 @@ from spacegrey.errors import InputError, Refusal
 if TYPE_CHECKING:
     from spacegrey.virtual.instance import Instance
 
+_WIDEST = 16
+"""Signs of a key's bytes that a table shows."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")]
 
 
@@ -85,6 +88,7 @@ def smc(
         float | None, typer.Option("--set", metavar="VALUE", help="Write this: a fan's target, then its mode.")
     ] = None,
     index: Annotated[int | None, typer.Option("--index", metavar="N", help="The key with this number.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="List those too that the model does not follow.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read the system manager's keys, or write one.
@@ -93,43 +97,66 @@ def smc(
     mode (F0Md) is 1 is held at its target (F0Tg).
     """
     from spacegrey.interfaces.cli.output import console, table, write_json
-    from spacegrey.t2.smc import key_at, shown, smc_key, smc_keys
+    from spacegrey.t2.smc import Standing, key_at, shown, smc_key, smc_keys
     from spacegrey.virtual.instance import open_instance
 
     if index is not None and key:
         raise InputError("--index names a key by its number: give no other")
     if value is not None and not key:
         raise InputError("--set needs a key, such as F0Tg")
+    if every and (key or index is not None):
+        raise InputError("--all lists every key: name none")
     instance = open_instance(folder)
     # a key has four signs; the last may be a space, which a shell loses
     name = key_at(index) if index is not None else key and key.ljust(4)
-    names = [name] if name else list(smc_keys())
+    names = [name] if name else [one for one, spec in smc_keys().items() if every or spec.reads]
+    found = _bytes(instance, names, value, work, at)
     rows: list[dict[str, Any]] = []
-    for one, raw in _bytes(instance, names, value, work, at).items():
-        spec = smc_key(one)
-        facts = {"key": one, "type": spec.type, "length": spec.length, "attributes": spec.attributes}
-        rows.append({**facts, "bytes": raw.hex(), "value": shown(one, raw), "meaning": spec.meaning})
+    for one in names:
+        spec, raw = smc_key(one), found.get(one)
+        rows.append(
+            {
+                "key": one, "type": spec.type, "length": spec.length, "attributes": spec.attributes,
+                "standing": str(spec.standing), "refused": spec.refused and int(spec.refused),
+                "bytes": raw and raw.hex(), "value": None if raw is None else shown(one, raw), "meaning": spec.meaning,
+            }
+        )  # fmt: skip
     if as_json:
         write_json(rows)
         return
     out = console()
     listed = table(out, "|key", "|type", "|bytes", ">value", "meaning")
     for row in rows:
-        said = row["value"] if isinstance(row["value"], int | str) else f"{row['value']:,.2f}"
-        listed.add_row(row["key"], row["type"], row["bytes"], str(said), row["meaning"])
+        said, raw = row["value"], row["bytes"]
+        if raw is None:
+            said, raw = f"status {row['refused']:#04x}", ""
+        elif raw == said:
+            said = ""
+        raw = raw if len(raw) <= _WIDEST else raw[:_WIDEST] + "…"  # --json has them all
+        listed.add_row(
+            row["key"], row["type"], raw, f"{said:,.2f}" if isinstance(said, float) else str(said), row["meaning"]
+        )
     out.print(listed)
+    if not name and not every:
+        left = sum(spec.standing is not Standing.SIMULATED for spec in smc_keys().values())
+        out.print(f"{left} more say the same always, or cannot be read: --all lists them")
 
 
 def _bytes(
     instance: Instance, names: list[str], value: float | None, work: str | None, at: float | None
 ) -> dict[str, bytes]:
-    """Return the bytes of keys, by the machine that runs or, where none does, from a run; write one before."""
+    """Return the bytes of keys, by the machine that runs or, where none does, from a run; write one before.
+
+    Of several, those that cannot be read are left out.
+    """
     from spacegrey.interfaces.cli.output import say_when_compiling
-    from spacegrey.t2.smc import read, smc_key
+    from spacegrey.t2.smc import checked_readable, read, smc_key
     from spacegrey.virtual.line import ask, read_keys
 
-    for name in names:
-        smc_key(name)
+    if len(names) > 1:
+        names = [name for name in names if smc_key(name).refused is None]
+    elif value is None:
+        checked_readable(names[0])
     runs = ask(instance, do="now")
     if runs is not None:
         if work is not None or at is not None:

@@ -92,6 +92,7 @@ def _as_json(found: Workload) -> dict[str, Any]:
         "status": spec.status,
         "repeat": spec.repeat,
         "score": spec.score.model_dump(mode="json", exclude={"source", "assumed"}) if spec.score else None,
+        "recorded": spec.recorded.model_dump(mode="json", exclude={"source", "assumed"}) if spec.recorded else None,
         "phases": _phases(found),
         "sources": sorted({key for sheet in (spec, *found.phases) for key in sheet.source.values()}),
     }
@@ -101,7 +102,7 @@ def _print(found: Workload) -> None:
     from rich.text import Text
 
     from spacegrey.interfaces.cli.output import console, flat, table
-    from spacegrey.interfaces.words import STATUS
+    from spacegrey.interfaces.words import STATUS, duration
 
     out, spec = console(), found.spec
     out.print(Text(spec.name, style="bold"))
@@ -114,6 +115,16 @@ def _print(found: Workload) -> None:
     )
     if spec.repeat > 1:
         out.print(f"repeated {spec.repeat} times")
+    if spec.recorded:
+        kept = spec.recorded
+        ended = f", exit status {kept.exit_status}" if kept.exit_status else ""
+        out.print(
+            f"recorded: {kept.command}\n{duration(kept.duration_s)} on {kept.cores} core"
+            f"{'s' if kept.cores > 1 else ''} of {kept.host} ({kept.processor}){ended}; alone {duration(kept.alone_s)}"
+        )
+        out.print(f"confidence: {'; '.join([kept.confidence, *kept.doubts])}")
+        for words in kept.unseen:
+            out.print(f"not seen: {words}")
     out.print()
     shown = table(out, "phase", "demand", ">value")
     for phase in _phases(found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,8 @@ WIDE = 0.3
 """A band wider than this says nothing of a machine's cooling."""
 ROOMS_APART_K = 2.5
 """Standard deviation of two rooms that nobody measured: nine of ten pairs are within 4 K. Assumed. [K]"""
+MOST_ROOMS_APART_K = 15.0
+"""Rooms in which one machine works are seldom further apart than winter and a summer's attic. Assumed. [K]"""
 MOST_CHANGE = 2.5
 """Dust and old paste change a whole resistance by no more than this factor. Assumed: half is seen at most."""
 SAME_FAN = 0.05
@@ -54,6 +57,9 @@ class Drift:
         Its values. [K/W]
     lost, low, high : float
         Share of the conductance that is gone, and its 90 % band; below 0 it gained.
+    room_k : float or None
+        How much warmer the later room would have to be for the logs to show no change; None where both rooms are
+        known, or no room that can be would do. [K]
     """
 
     what: str
@@ -62,6 +68,7 @@ class Drift:
     lost: float
     low: float
     high: float
+    room_k: float | None = None
 
     @property
     def shown(self) -> bool:
@@ -86,6 +93,11 @@ class Drift:
             verb, ends = "gained", (-self.lost, -self.high, -self.low)
         share, low, high = (f"{100.0 * one:.0f}" for one in ends)
         return f"your cooling {verb} {share} % since {since} (90 % band: {low} to {high} %)"
+
+    def _repr_html_(self) -> str:
+        """Return the sentence, and both resistances, for a notebook."""
+        numbers = f"{self.what}: {self.before:.3g} K/W before, {self.after:.3g} K/W after"
+        return f"<p><b>{escape(self.words('the older log'))}</b></p><p>{escape(numbers)}</p>"
 
 
 def _percent(share: float) -> str:
@@ -225,6 +237,21 @@ def _rooms_alike(found: Searched) -> Searched:
     return replace(found, values=values, covariance=covariance - np.outer(gain, covariance[place]))
 
 
+def _room_instead(found: Searched) -> float | None:
+    """Return by how much a later room that is warmer would stand in for all of a loss. [K].
+
+    Along the ridge of loss and room the logs fit alike: the other numbers follow, as their covariance has it.
+    """
+    if "later_room" not in found.names:
+        return None
+    loss, room = (found.names.index(name) for name in ("loss", "later_room"))
+    together = float(found.covariance[loss, room])
+    if together >= 0.0:
+        return None
+    instead = found.values["later_room"] - found.values["loss"] * float(found.covariance[room, room]) / together
+    return instead if abs(instead) <= MOST_ROOMS_APART_K else None
+
+
 def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
     """Return what two courses as one show: all their numbers but the way into the air and the room are the same."""
     everything = np.ones(len(both.time_s), dtype=bool)
@@ -238,7 +265,7 @@ def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
             chosen = found
     assert chosen is not None  # noqa: S101 - one lump is always tried
     found = search(both, chosen.shape, everything, fixed=fixed, near=[chosen], starts=FOLD_STARTS, banded=True)
-    found = _rooms_alike(found)
+    instead, found = _room_instead(found), _rooms_alike(found)
     order = chosen.shape.order
     names = [f"r{one}" for one in range(1, order + 1)]
     more = float(np.exp(found.values["loss"]))
@@ -251,4 +278,5 @@ def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
         slope[found.names.index(name)] = one / before - other / after
     slope[found.names.index("loss")] = -new[-1] / after
     spread = float(np.sqrt(max(slope @ found.covariance @ slope, 0.0)))
-    return _drift("sensor_to_air" if order == 1 else "whole_resistance", before, spread, after, 0.0)
+    drift = _drift("sensor_to_air" if order == 1 else "whole_resistance", before, spread, after, 0.0)
+    return replace(drift, room_k=instead)

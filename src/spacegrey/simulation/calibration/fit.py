@@ -11,7 +11,7 @@ import numpy as np
 from spacegrey.errors import Refusal
 from spacegrey.simulation.calibration.data import CORES, PACKAGE, POWERS, Course, course
 from spacegrey.simulation.calibration.hottest import Hottest, hottest
-from spacegrey.simulation.calibration.judge import HELD_RMSE_K, Judged, band_k, judge, missing_inputs
+from spacegrey.simulation.calibration.judge import HELD_RMSE_K, UNTOLD_ROOM, Judged, band_k, judge, missing_inputs
 from spacegrey.simulation.calibration.numbers import Number, ladder_numbers
 from spacegrey.simulation.calibration.power import findings
 from spacegrey.simulation.calibration.search import Searched, Shape, predicted, search
@@ -122,6 +122,11 @@ class Fit:
     def air(self) -> str:
         """Over which air its resistances are: the room that is known, or the air that the cooler seems to draw."""
         return OWN_AIR if self.shape.warmed or "room" in self.found.names else ROOM_AIR
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a log alone cannot tell apart, and how to tell it."""
+        return (UNTOLD_ROOM,) if self.data.fan_column and "room" in self.found.names else ()
 
     @property
     def doubts(self) -> tuple[str, ...]:

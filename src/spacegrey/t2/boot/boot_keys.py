@@ -67,13 +67,18 @@ def boot_keys() -> Mapping[str, BootKey]:
 
 
 def boot_key(name: str) -> BootKey:
-    """Return a key.
+    """Return a key; its letters may be large or small.
 
     Raises
     ------
     InputError
         There is no such one.
+
+    Examples
+    --------
+    >>> boot_key("Cmd-R") is boot_key("cmd-r")
+    True
     """
-    if name not in boot_keys():
+    if name.lower() not in boot_keys():
         raise unknown("key", name, boot_keys())
-    return boot_keys()[name]
+    return boot_keys()[name.lower()]

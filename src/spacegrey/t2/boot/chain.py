@@ -139,7 +139,7 @@ def _firmware(run: _Run, key: BootKey) -> BootResult | None:  # noqa: PLR0911 - 
         return run.end(Outcome.DFU, Stop.FORCED_DFU, "the Boot ROM was told to wait in DFU mode")
     enclave = True
     for object_type, stage, fallback in _FIRMWARE:
-        data = run.machine.files.read(slot_file(state.slot, object_type))
+        data = run.machine.files.found(slot_file(state.slot, object_type))
         try:
             verified, _ = verify_image(run.machine, data, object_type, state.firmware_nonce)
         except ManifestRefused as refused:
@@ -224,7 +224,7 @@ def _system(run: _Run, volume: Volume, wanted: Outcome) -> BootResult:
     if policy is not SecureBoot.NONE and volume.form != "apfs":
         return _assistant(run, Stop.NOT_APFS, f"{volume.name} is {volume.form}; secure boot needs APFS")
     for file, stage in ((LOADER, "uefi"), (KERNEL, "boot-efi")):
-        image = volume.files.read(file)
+        image = volume.files.found(file)
         if image is None:
             hint = "" if volume.external else "; 't2 install' in recoveryOS installs a system"
             return _assistant(run, Stop.NO_SYSTEM, f"{volume.name} has no {file}{hint}")
@@ -237,7 +237,7 @@ def _system(run: _Run, volume: Volume, wanted: Outcome) -> BootResult:
 def _other_system(run: _Run, volume: Volume) -> BootResult:
     """Start what is not Apple's: at Full and Medium Security under the authority of Windows, once let in."""
     name = WINDOWS_LOADER if volume.system is System.WINDOWS else OTHER_LOADER
-    image = volume.files.read(name)
+    image = volume.files.found(name)
     if run.state.secure_boot is SecureBoot.NONE:
         if image is not None:
             run.measure("uefi", EFI_PROGRAM, hashlib.sha384(image).digest(), "not checked")
@@ -269,7 +269,7 @@ def _verify(run: _Run, volume: Volume, file: str, image: bytes, stage: str) -> B
     name = manifest_name(file, machine.sheet.model, machine.chip.ecid if full else None)
     kind = Kind.FULL if full else Kind.MEDIUM
     try:
-        verify(volume.files.read(name), image, object_type, machine.chip, machine.root, kind)
+        verify(volume.files.found(name), image, object_type, machine.chip, machine.root, kind)
     except ManifestRefused as refused:
         run.measure(stage, object_type, digest, refused.fault)
         if full and refused.fault in _PERSONALISABLE and not run.asked:

@@ -51,7 +51,7 @@ def open_machine(folder: Path, sheet: ChipSheet, ecid: int, flash: Flash, servic
         There is no boot folder.
     """
     files = HostFiles(folder)
-    root = files.read(ROOT)
+    root = files.found(ROOT)
     if root is None:
         raise InputError(f"{folder}: no boot folder here ({ROOT} is missing)")
     state = StateFile(files, anchor)

@@ -64,7 +64,14 @@ def new_nonce(machine: Machine, state: BootState) -> tuple[BootState, bytes]:
 
 
 def install(machine: Machine, state: BootState, build: str) -> BootState:
-    """Install a build of the T2's firmware.
+    """Install a build of the T2's firmware; return the state as it was saved. Parameters and errors as `prepared`."""
+    done = prepared(machine, state, build)
+    machine.state.save(done)
+    return done
+
+
+def prepared(machine: Machine, state: BootState, build: str) -> BootState:
+    """Lay a build of the T2's firmware into the slot that does not start.
 
     Parameters
     ----------
@@ -78,7 +85,7 @@ def install(machine: Machine, state: BootState, build: str) -> BootState:
     Returns
     -------
     BootState
-        As it was saved.
+        With which it starts; it counts once it is saved.
 
     Raises
     ------
@@ -88,6 +95,8 @@ def install(machine: Machine, state: BootState, build: str) -> BootState:
         The server does not sign this build for this machine; nothing has changed.
     ManifestRefused
         What came is not good; nothing has changed.
+    Refusal
+        It cannot be written; nothing has changed.
     """
     images = {name: machine.service.fetch(build, f"{name}.im4p") for name in FIRMWARE}
     state, nonce = new_nonce(machine, state)
@@ -103,8 +112,6 @@ def install(machine: Machine, state: BootState, build: str) -> BootState:
         except OSError as error:
             raise Refusal(f"the firmware cannot be written: {(error.strerror or str(error)).lower()}") from None
     for name in FIRMWARE:
-        kept = machine.files.read(slot_file(slot, COMPONENTS[name]))
+        kept = machine.files.found(slot_file(slot, COMPONENTS[name]))
         verify_image(machine, kept, COMPONENTS[name], nonce)
-    done = replace(state, slot=slot, firmware_nonce=nonce, build=build)
-    machine.state.save(done)
-    return done
+    return replace(state, slot=slot, firmware_nonce=nonce, build=build)

@@ -36,7 +36,7 @@ def personalise(machine: Machine, volume: Volume) -> None:
     """
     images: dict[str, bytes] = {}
     for file in _ASKED.values():
-        content = volume.files.read(file)
+        content = volume.files.found(file)
         if content is None:
             raise ManifestRefused(Fault.NO_OBJECT, f"{volume.name} has no {file}")
         images[file] = content

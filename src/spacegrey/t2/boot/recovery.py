@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spacegrey.t2.boot.results import Stop
-from spacegrey.t2.boot.volumes import BUILD, CHUNKLIST, RECOVERY, manifest_name, recovery_files
+from spacegrey.t2.boot.volumes import BUILD, CHUNKLIST, RECOVERY, manifest_name
 from spacegrey.t2.image4.faults import Fault, ManifestRefused
 from spacegrey.t2.image4.verify import Kind, verify
 from spacegrey.t2.signer.exchange import SignerRefused
@@ -110,10 +110,10 @@ def _check_chunks(
 def check_local(machine: Machine, volume: Volume) -> Checked:
     """Return what was found of a volume's recoveryOS; what is local is not read again."""
     size = machine.sheet.chunk_mb * _MEGABYTE
-    image = volume.files.read(RECOVERY) or b""
-    manifest = volume.files.read(manifest_name(CHUNKLIST, machine.sheet.model))
+    image = volume.files.found(RECOVERY) or b""
+    manifest = volume.files.found(manifest_name(CHUNKLIST, machine.sheet.model))
     return _check(
-        machine, volume.files.read(CHUNKLIST), manifest, lambda number: image[number * size : (number + 1) * size], 0
+        machine, volume.files.found(CHUNKLIST), manifest, lambda number: image[number * size : (number + 1) * size], 0
     )
 
 
@@ -136,6 +136,8 @@ def check_network(machine: Machine) -> Checked:
 def fetched(machine: Machine) -> dict[str, bytes]:
     """Return the files of the network's recoveryOS, to be laid on a disk; none where the network has none.
 
+    They are the very chunks that were verified: nothing is asked for a second time.
+
     Raises
     ------
     Unreachable
@@ -143,15 +145,23 @@ def fetched(machine: Machine) -> dict[str, bytes]:
     ManifestRefused
         It has one that is not what was signed.
     """
+    fetch, name = machine.service.fetch, manifest_name(CHUNKLIST, machine.sheet.model)
+    chunks: dict[int, bytes] = {}
+
+    def chunk(number: int) -> bytes:
+        chunks[number] = fetch(INTERNET, RECOVERY, number)
+        return chunks[number]
+
     try:
-        found = check_network(machine)
-        if found.refused is not None:
-            raise found.refused
-        return {name: machine.service.fetch(INTERNET, name) for name in recovery_files(machine.sheet.model)}
+        listed, manifest = fetch(INTERNET, CHUNKLIST), fetch(INTERNET, name)
+        found = _check(machine, listed, manifest, chunk, machine.sheet.ask_again)
     except SignerRefused:
         return {}
+    if found.refused is not None:
+        raise found.refused
+    return {RECOVERY: b"".join(chunks[number] for number in sorted(chunks)), CHUNKLIST: listed, name: manifest}
 
 
 def build_of(volume: Volume) -> str:
     """Return what a volume says that its build is; the signing server is who believes it or not."""
-    return (volume.files.read(BUILD) or b"").decode("ascii", "replace").strip()
+    return (volume.files.found(BUILD) or b"").decode("ascii", "replace").strip()

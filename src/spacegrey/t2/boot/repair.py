@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError, Refusal
-from spacegrey.t2.boot.firmware import install, new_nonce
+from spacegrey.t2.boot.firmware import install, new_nonce, prepared
 from spacegrey.t2.boot.policy import Session
 from spacegrey.t2.boot.recovery import fetched
 from spacegrey.t2.boot.state import BootState
@@ -40,6 +40,8 @@ def _known(machine: Machine) -> BootState | None:
 def revive(machine: Machine, build: str) -> BootState:
     """Install the T2's firmware again, and recoveryOS if the network has a good one; all else stays as it is.
 
+    Both are on the disk before either counts: where there is no room, the machine is as it was.
+
     Parameters
     ----------
     machine : Machine
@@ -55,7 +57,8 @@ def revive(machine: Machine, build: str) -> BootState:
     Raises
     ------
     Refusal
-        The machine runs, an unfinished restore has to be ended, or its state is lost; or as `install`.
+        The machine runs, an unfinished restore has to be ended, or its state is lost; recoveryOS cannot be written; or
+        as `prepared`.
     """
     state = _known(machine)
     if state is None:
@@ -63,9 +66,13 @@ def revive(machine: Machine, build: str) -> BootState:
     if state.restoring:
         raise Refusal("a restore began and did not end: restore again")
     _waiting(state)
-    done = install(machine, state, build)
+    recovery: dict[str, bytes] = {}
     with suppress(ManifestRefused):  # the firmware is what a revive is for
-        _lay(machine, fetched(machine))
+        recovery = fetched(machine)
+    done = prepared(machine, state, build)
+    with _told(machine.internal):
+        machine.internal.files.prepare(recovery)
+        machine.internal.files.put(recovery)
     done = replace(done, dfu=False, reason=None, failure=0, session=Session())
     machine.state.save(done)
     return done
@@ -94,8 +101,8 @@ def restore(machine: Machine, build: str) -> BootState:
     Raises
     ------
     Refusal
-        The machine runs; or as `install` and `recovery.fetched`, and then nothing was erased; or what was installed
-        cannot be removed, and then the restore has to be made again.
+        The machine runs; or as `install` and `recovery.fetched`, or recoveryOS cannot be written, and then nothing was
+        erased; or what was installed cannot be removed, and then the restore has to be made again.
     """
     state = _known(machine)
     if state is None:
@@ -105,10 +112,13 @@ def restore(machine: Machine, build: str) -> BootState:
     # the signed firmware first: without a network nothing is lost
     state = install(machine, state, build)
     recovery = fetched(machine)
+    with _told(machine.internal):
+        machine.internal.files.prepare(recovery)
     machine.state.save(replace(state, restoring=True))
     pair = machine.flash.erase()
     _empty(machine)
-    _lay(machine, recovery)
+    with _told(machine.internal):
+        machine.internal.files.put(recovery)
     done = BootState(slot=state.slot, firmware_nonce=state.firmware_nonce, build=state.build, pair=pair)
     machine.state.save(done)
     return done
@@ -125,13 +135,6 @@ def _empty(machine: Machine) -> None:
         for name in names:
             with _told(volume):
                 volume.files.remove(name)
-
-
-def _lay(machine: Machine, files: dict[str, bytes]) -> None:
-    """Lay recoveryOS on the internal volume; one that is cut short is noticed when it starts."""
-    with _told(machine.internal):
-        for name, content in files.items():
-            machine.internal.files.replace(name, content)
 
 
 @contextmanager

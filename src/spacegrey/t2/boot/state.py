@@ -240,12 +240,18 @@ class StateFile:
         Refusal
             It is damaged, of another version, or an old copy.
         """
-        data, bound = self._files.read(NAME), self._anchor.bound(NAME)
-        if bound is not None and (data is None or _digest(data) != bound):
-            data = self._files.read(_NEXT)
-            if data is None or _digest(data) != bound:
-                raise Refusal("the T2's boot state was put back or changed: it is not the one that the enclave knows")
-            self._files.replace(NAME, data)
+        bound = self._anchor.bound(NAME)
+        try:
+            data = self._files.read(NAME)
+            if bound is not None and (data is None or _digest(data) != bound):
+                data = self._files.read(_NEXT)
+                if data is None or _digest(data) != bound:
+                    raise Refusal(
+                        "the T2's boot state was put back or changed: it is not the one that the enclave knows"
+                    )
+                self._files.replace(NAME, data)  # before the next change takes the other name
+        except OSError as error:
+            raise Refusal(f"the T2's boot state cannot be used: {(error.strerror or str(error)).lower()}") from None
         if data is None:
             raise InputError("no boot state here: the machine's folder is not whole")
         return read_state(data)

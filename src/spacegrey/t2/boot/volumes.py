@@ -72,11 +72,6 @@ def system_files(model: str) -> tuple[str, ...]:
     return LOADER, KERNEL, RECOVERY, CHUNKLIST, BUILD, *(manifest_name(file, model) for file in SIGNED)
 
 
-def recovery_files(model: str) -> tuple[str, ...]:
-    """Return the names of the files of a recoveryOS."""
-    return RECOVERY, CHUNKLIST, manifest_name(CHUNKLIST, model)
-
-
 def manifest_name(file: str, model: str, ecid: int | None = None) -> str:
     """Return the name of a file's manifest: for every machine of a model, or for one.
 

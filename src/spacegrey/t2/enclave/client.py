@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spacegrey.errors import InputError, Refusal
-from spacegrey.t2.enclave.messages import QUIET, SOCKET, Broken, Message, packed, read, run_folder
+from spacegrey.t2.enclave.messages import QUIET, SOCKET, Broken, Busy, Message, packed, read, run_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,8 @@ def _checked(answer: Message) -> Any:  # noqa: ANN401 - JSON
     if answer.get("ok"):
         return answer.get("answer")
     text = str(answer.get("text"))
-    raise InputError(text) if answer.get("kind") == "input" else Refusal(text)
+    kinds = {"input": InputError, "busy": Busy}
+    raise kinds.get(str(answer.get("kind")), Refusal)(text)
 
 
 def _connected(chip: Path) -> socket.socket:

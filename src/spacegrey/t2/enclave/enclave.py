@@ -14,11 +14,8 @@ from spacegrey.errors import InputError, Refusal
 from spacegrey.t2.enclave import keys
 from spacegrey.t2.enclave.attempts import Place
 from spacegrey.t2.enclave.counting import Counting
-from spacegrey.t2.enclave.drbg import draw
 from spacegrey.t2.enclave.kept import Kept
-from spacegrey.t2.enclave.keybag import Keybag
 from spacegrey.t2.enclave.keys import Mode, WrongKey, unwrap, wiped, wrap
-from spacegrey.t2.enclave.locker import NONCE_BYTES
 from spacegrey.t2.enclave.login import Login
 from spacegrey.t2.enclave.volumes import Volumes
 from spacegrey.t2.enclave.wrapping import Wrapping, check_name
@@ -27,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from spacegrey.t2.enclave.keybag import Keybag
     from spacegrey.t2.enclave.keys import Uid
     from spacegrey.t2.enclave.locker import Locker
 
@@ -310,14 +308,14 @@ class Enclave:
         """Destroy every media key, password and recovery key: Erase All, remote wipe; durable when this returns.
 
         What is left is a chip as new, but for its UID and for the digests that it binds: an old boot state is an old
-        one still.
+        one still. A full disk of this computer is no reason against it.
         """
         self.lock()
-        self.kept.commit(
-            Keybag(generation=self.kept.keybag.generation + 1), draw(NONCE_BYTES),
-            media={}, recovery_sha256=None, failed=0, delay=False, exhausted=False,
-        )  # fmt: skip
-        self.counting.forget()
+        try:
+            self.kept.empty(media={}, recovery_sha256=None, failed=0, delay=False, exhausted=False)
+        finally:
+            if not self.kept.keybag.entries:  # else nothing was erased, and attempts stay counted
+                self.counting.forget()
 
     # how
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spacegrey.errors import Refusal
 from spacegrey.t2.enclave.attempts import attempts
 from spacegrey.t2.enclave.drbg import draw
-from spacegrey.t2.enclave.keybag import Keybag, read_keybag, remove_others, resealed, write_keybag
+from spacegrey.t2.enclave.keybag import Keybag, Unwritten, read_keybag, remove_others, resealed, write_keybag
 from spacegrey.t2.enclave.locker import NONCE_BYTES, blank
 
 if TYPE_CHECKING:
@@ -105,9 +106,38 @@ class Kept:
             It cannot be written.
         """
         write_keybag(self.disk, bag, self.uid, nonce)
+        self._name(bag, nonce, **locked)
+
+    def _name(self, bag: Keybag, nonce: bytes, **locked: Any) -> None:  # noqa: ANN401 - JSON
+        """Have the locker name a keybag; those of before are dead, and go."""
         self.locker.commit({**self.content, "generation": bag.generation, "nonce": nonce.hex(), **locked})
         self.keybag = bag
         remove_others(self.disk, bag.generation)
+
+    def empty(self, **locked: Any) -> None:  # noqa: ANN401 - JSON
+        """Make a keybag without any key the only one, even where this computer's disk has no room for it.
+
+        What counts is that the locker names no other: that destroys them all, and needs no room. The new one may then
+        have the room of the one before.
+
+        Raises
+        ------
+        Refusal
+            The locker cannot be written, and it is as before; or the keys are destroyed, and their empty bag is not
+            written: a restore is needed before the chip starts again.
+        """
+        bag, nonce = Keybag(generation=self.keybag.generation + 1), draw(NONCE_BYTES)
+        try:
+            self.commit(bag, nonce, **locked)
+        except Unwritten:
+            self._name(bag, nonce, **locked)
+            try:
+                write_keybag(self.disk, bag, self.uid, nonce)
+            except Unwritten as error:
+                raise Refusal(
+                    f"every key of the disk is destroyed, but {error}: once there is room, "
+                    "'spacegrey t2 restore DIR' makes an empty disk"
+                ) from None
 
     def bind(self, name: str, digest: str) -> None:
         """Keep the digest of a file of the boot policy, so that an old copy of it is noticed."""

@@ -34,6 +34,10 @@ FORMAT = 2
 _READ = (1, 2)
 
 
+class Unwritten(Refusal):
+    """The keybag cannot be written: the disk of this computer is full, or fails."""
+
+
 class Entry(BaseModel):
     """The class key, wrapped for one way to open it."""
 
@@ -139,7 +143,7 @@ def write_keybag(folder: Path, keybag: Keybag, uid: Uid, nonce: bytes) -> None:
 
     Raises
     ------
-    Refusal
+    Unwritten
         It cannot be written; nothing has changed.
     """
     content = keybag.model_dump()
@@ -157,11 +161,11 @@ def write_keybag(folder: Path, keybag: Keybag, uid: Uid, nonce: bytes) -> None:
             Path(name).unlink(missing_ok=True)
         sync_folder(folder)
     except OSError as error:
-        raise Refusal(f"{path} cannot be written: {error.strerror or error}") from None
+        raise Unwritten(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def remove_others(folder: Path, generation: int) -> None:
-    """Remove the keybags that no longer count; what cannot be removed is worthless without its nonce."""
+    """Remove the keybags that do not count; what cannot be removed is worthless without its nonce."""
     old = (path for path in folder.glob("keybag-*.json") if path != keybag_file(folder, generation))
     for path in [*old, *folder.glob(".keybag-*")]:
         with suppress(OSError):

@@ -8,6 +8,8 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+from spacegrey.errors import Refusal
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,6 +23,10 @@ QUIET: int = getattr(socket, "MSG_NOSIGNAL", 0)
 """Flag of a send to one who may be gone: an error, and no signal that ends the command."""
 
 Message = dict[str, Any]
+
+
+class Busy(Refusal):
+    """Another process has the chip: it is on, or is being switched on or off at this moment."""
 
 
 class Broken(Exception):  # noqa: N818 - a state of the line

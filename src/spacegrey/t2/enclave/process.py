@@ -29,7 +29,7 @@ from spacegrey.t2.enclave.hardening import harden
 from spacegrey.t2.enclave.kept import manufacture
 from spacegrey.t2.enclave.keys import Mode, calibrate
 from spacegrey.t2.enclave.locker import LOCKER_BYTES, Locker
-from spacegrey.t2.enclave.messages import SOCKET, Broken, Message, packed, read, run_folder
+from spacegrey.t2.enclave.messages import SOCKET, Broken, Busy, Message, packed, read, run_folder
 from spacegrey.t2.enclave.rom import BOUND, FOLDER, start_mode
 from spacegrey.t2.enclave.selftest import power_on
 from spacegrey.t2.enclave.uid import Protection, make_uid, open_uid, protection_of
@@ -75,7 +75,10 @@ def power(chip: Path, disk: Path, how: Message) -> Enclave:
     uid = make() if make else open_uid(chip, passphrase)
     anchor = Anchor(state_folder() / f"{how['name']}.json")
     gone = not (chip / LOCKER).exists() and ("restore" in how or how.get("repair"))
-    device = ModuleFile(chip / LOCKER, size=LOCKER_BYTES if new or gone else None)
+    try:
+        device = ModuleFile(chip / LOCKER, size=LOCKER_BYTES if new or gone else None)
+    except Refusal as error:
+        raise Busy(str(error)) from None
     locker = Locker(device, uid, anchor.advance)
     try:
         if new:
@@ -360,7 +363,7 @@ def main(arguments: list[str]) -> int:
         service.start(Mode(str(how.get("mode", Mode.NORMAL))))
         answer = {"ok": True}
     except Refusal as error:
-        answer = {"ok": False, "kind": "refusal", "text": str(error)}
+        answer = {"ok": False, "kind": "busy" if isinstance(error, Busy) else "refusal", "text": str(error)}
     except InputError as error:
         answer = {"ok": False, "kind": "input", "text": str(error)}
     except OSError as error:

@@ -86,7 +86,7 @@ def _verified(folder: Path, model: str, ecid: int, bound: Callable[[str], str | 
         state = machine.state.load()
         if state.dfu or state.restoring:
             return Mode.DFU, ""
-        verify_image(machine, machine.files.read(slot_file(state.slot, _SEPOS)), _SEPOS, state.firmware_nonce)
+        verify_image(machine, machine.files.found(slot_file(state.slot, _SEPOS)), _SEPOS, state.firmware_nonce)
     except ManifestRefused as error:
         return Mode.DISABLED, f"sepOS is bad ({error}); 't2 boot DIR --hold dfu' and then 't2 revive DIR' mend it"
     except (Refusal, InputError, OSError) as error:
