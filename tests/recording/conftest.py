@@ -53,9 +53,9 @@ def record_job(host, tmp_path_factory):
     def record(kind, cores, on=host):
         taken = record_command([sys.executable, str(JOBS), kind], cores)
         assert taken.status == 0
-        found = demands(taken, on[1], "integer")
+        found = demands(taken, on[1])
         path = folder / f"{kind}-{cores}-{len(list(folder.iterdir()))}.toml"
-        path.write_text(workload_text(taken, found, on[1], "integer", kind, TODAY), encoding="utf-8")
+        path.write_text(workload_text(taken, found, on[1], kind, TODAY), encoding="utf-8")
         return workload(str(path)), alone_s(found), taken
 
     return record

@@ -50,6 +50,7 @@ def samples(parts, cores=4, noise=0.0):
     columns |= {"memory_b": zero + 2.0**30, "ran_s": columns["cpu_s"].copy()}
     columns |= dict.fromkeys(("clock_ghz", "package_j", "cpu_temp_c", "gpu_busy", "gpu_power_w", "gpu_temp_c"), unknown)
     columns |= {"stolen_s": zero.copy(), "traffic_b": unknown, "touched_b": zero.copy(), "watched_s": zero.copy()}
+    columns |= {"met": zero.copy(), "floating": zero.copy()}
     return Samples("job", columns, cores, 0.001, status=0, interrupted=False, unseen=())
 
 
@@ -62,7 +63,7 @@ def replayed(tmp_path_factory):
     taken = samples([(2, 1, 1, 0, 0)])
 
     def seconds(asked, cores):
-        job.write_text(workload_text(taken, [asked], HOST, "integer", "job", "2026-11-21"), encoding="utf-8")
+        job.write_text(workload_text(taken, [asked], HOST, "job", "2026-11-21"), encoding="utf-8")
         selector = f"{host}:{cores}-core" if cores < HOST.cores else str(host)
         return simulate(workload(str(job)), machine(selector)).duration_s
 
@@ -149,7 +150,7 @@ def test_touched_pages_tell_what_the_memory_is_to_a_phase():
 
 def test_the_file_says_what_memory_was_to_each_phase():
     taken = streaming([(4, 1, 0.1), (4, 1, 19.0), (4, 1, 60.0)], cores=1)
-    text = workload_text(taken, demands(taken, HOST, "integer"), HOST, "integer", "job", "2026-11-21")
+    text = workload_text(taken, demands(taken, HOST, "integer"), HOST, "job", "2026-11-21")
     kept = tomllib.loads(text)
     words = [phase["assumed"]["processor"] for phase in kept["phase"]]
     for told, says in zip(words, ("less than", "holds it up", "scattered reads"), strict=True):
@@ -160,7 +161,7 @@ def test_the_file_says_what_memory_was_to_each_phase():
     assert kept["workload"]["recorded"]["confidence"] == "medium"
     # On all of the host's cores nothing was carried over from a rating.
     taken = streaming([(8, 4, 12.0)])
-    text = workload_text(taken, demands(taken, HOST, "integer"), HOST, "integer", "job", "2026-11-21")
+    text = workload_text(taken, demands(taken, HOST, "integer"), HOST, "job", "2026-11-21")
     assert tomllib.loads(text)["workload"]["recorded"]["doubts"] == []
 
 
@@ -168,7 +169,7 @@ def test_the_file_says_what_memory_was_to_each_phase():
 def test_a_rating_of_a_slower_moment_is_named(core_gb_s, says):
     # The job moves 19 GB in each second.
     host, taken = replace(HOST, core_gb_s=core_gb_s), streaming([(8, 1, 19.0)], cores=4)
-    text = workload_text(taken, demands(taken, host, "integer"), host, "integer", "job", "2026-11-21")
+    text = workload_text(taken, demands(taken, host, "integer"), host, "job", "2026-11-21")
     doubts = tomllib.loads(text)["workload"]["recorded"]["doubts"]
     assert any("move 152 GB where the memory was rated at 96 GB" in words for words in doubts) == says
 
@@ -366,7 +367,7 @@ def test_time_that_a_neighbour_s_machine_took_is_not_waiting():
     taken.columns["core_busy_s"] = taken.columns["cpu_s"] + taken.columns["stolen_s"]
     found = demands(taken, HOST, "integer")
     assert sum(one.stretch.alone_s for one in found) == pytest.approx(0.28, rel=0.01)
-    text = workload_text(taken, found, HOST, "integer", "job", "2026-11-21")
+    text = workload_text(taken, found, HOST, "job", "2026-11-21")
     doubts = tomllib.loads(text)["workload"]["recorded"]["doubts"]
     assert [words for words in doubts if "other virtual machines took 0.30 cores" in words]
 

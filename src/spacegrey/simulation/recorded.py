@@ -41,7 +41,7 @@ def record(
     pid: int | None = None,
     seconds: str | float | None = None,
     cores: int | None = None,
-    kind: str = "integer",
+    kind: str | None = None,
     out: str | Path | None = None,
     host: str | Path = "this-computer.toml",
     samples: str | Path | None = None,
@@ -58,8 +58,8 @@ def record(
         With ``pid``: end after so long, above 0, such as ``"90s"``. [s]
     cores : int, optional
         Cores that the command may use.
-    kind : {'integer', 'float'}
-        Of the work: ``integer`` for builds and archives, ``float`` for renderers.
+    kind : {'integer', 'float'}, optional
+        Of the work, if not as its threads are met: ``integer`` for builds and archives, ``float`` for renderers.
     out : str or Path, optional
         Keep the workload in this TOML file.
     host : str or Path
@@ -90,7 +90,7 @@ def record(
         raise InputError("record: seconds goes with pid; a command is recorded until it ends")
     if cores is not None and pid is not None:
         raise InputError("record: cores goes with a command; a running process keeps its own")
-    if kind not in KINDS:
+    if kind is not None and kind not in KINDS:
         raise unknown("kind of work", kind, KINDS, "record")
     counts: dict[str, Any] = {"pid": pid, "cores": cores}
     for name, number in counts.items():
@@ -110,7 +110,7 @@ def record(
 
 
 def kept(
-    taken: Samples, rating: Rating, kind: str, today: str, out: Path | None, lines_to: Path | None
+    taken: Samples, rating: Rating, kind: str | None, today: str, out: Path | None, lines_to: Path | None
 ) -> tuple[Workload, list[Demand]]:
     """Make a workload of a recording, write the files that are asked for, and return it with what each phase asks.
 
@@ -123,7 +123,7 @@ def kept(
     if not found:
         raise InputError(f"record: {taken.command}: ended before it was looked at twice: there is nothing to keep")
     name = name_of(taken.command)
-    text = workload_text(taken, found, rating, kind, name, today)
+    text = workload_text(taken, found, rating, name, today)
     if lines_to:
         lines = json_lines(taken)
         write_whole(lines_to, lambda beside: beside.write_text(lines, encoding="utf-8"))

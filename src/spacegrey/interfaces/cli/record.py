@@ -52,8 +52,9 @@ def record(
         str | None, typer.Option("--for", metavar="TIME", help="With --pid: end after so long, such as 90s or 5min.")
     ] = None,
     kind: Annotated[
-        Kind, typer.Option("--class", help="Of the work: integer for builds and archives, float for renderers.")
-    ] = Kind.integer,
+        Kind | None,
+        typer.Option("--class", help="Of the work, if not as it is seen: integer as of builds, float as of renderers."),
+    ] = None,
     samples_to: Annotated[
         Path | None, typer.Option("--samples", metavar="F.jsonl", help="Keep the samples, one JSON object a line.")
     ] = None,
@@ -92,7 +93,7 @@ def record(
             taken = record_command(command, cores, stdout=sys.stderr.fileno() if as_json else None)
         else:
             taken = _attached(pid or 0, wanted_s)
-        made, found = kept(taken, rating, kind.value, today, out, samples_to)
+        made, found = kept(taken, rating, kind.value if kind else None, today, out, samples_to)
     again = replayed(made, host, taken.cores, rating)
     if as_json:
         _write_json(out, host, taken, found, again, made)
@@ -159,7 +160,8 @@ def _write_json(out: Path, host: Path, taken: Samples, found: list[Demand], repl
         "overhead": taken.overhead,
         "interrupted": taken.interrupted,
         "phases": [
-            {**asdict(one.stretch), "gop": one.gop, "memory": one.memory, "stream_gb": one.stream_gb,
+            {**asdict(one.stretch), "class": one.kind, "class_by": one.by, "gop": one.gop, "memory": one.memory,
+             "stream_gb": one.stream_gb,
              "serial": one.serial_order, "drive_read_gb": one.read_gb, "drive_write_gb": one.write_gb}
             for one in found
         ],
@@ -192,6 +194,9 @@ def _print(out: Path, host: Path, taken: Samples, found: list[Demand], replayed:
     shown.print(rows)
     if len(found) > MOST_PHASES:
         shown.print(f"and {len(found) - MOST_PHASES} more phases")
+    floating = [str(number) for number, one in enumerate(found, 1) if one.kind == "float" and one.gop > 0.0]
+    if floating:
+        shown.print(f"of floating-point numbers: phase {', '.join(floating[:MOST_PHASES])}")
     limited = [str(number) for number, one in enumerate(found, 1) if one.memory == "limits"]
     if limited:
         moved_gb = sum(one.stream_gb for one in found if one.memory == "limits")

@@ -38,6 +38,13 @@ def _library() -> Any:  # noqa: ANN401 - ctypes' own
     return ctypes.CDLL(None, use_errno=True)
 
 
+def system_call(number: int, *arguments: Any) -> int:  # noqa: ANN401 - as C takes them
+    """Return what a system call answers; negative where it, or the system, is not there."""
+    with suppress(OSError, AttributeError):
+        return int(_library().syscall(number, *arguments))
+    return -1
+
+
 @dataclass
 class Counter:
     """One event of a job: of its threads and of all that they start.
@@ -60,12 +67,10 @@ class Counter:
         flags = INHERIT | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR if kind == HARDWARE else INHERIT
         asked = FIRST_VERSION.pack(kind, FIRST_VERSION.size, number, 0, 0, WITH_TIMES, flags, 0, 0, 0)
         buffer = ctypes.create_string_buffer(asked, len(asked))
-        with suppress(OSError, AttributeError):
-            library = _library()
-            for thread in threads:
-                handle = library.syscall(call, buffer, thread, -1, -1, 8)  # closed when another program is started
-                if handle >= 0:
-                    self._handles.append(handle)
+        for thread in threads:
+            handle = system_call(call, buffer, thread, -1, -1, 8)  # closed when another program is started
+            if handle >= 0:
+                self._handles.append(handle)
         return bool(self._handles)
 
     def read(self) -> float:
@@ -83,3 +88,10 @@ class Counter:
         """Stop counting."""
         while self._handles:
             os.close(self._handles.pop())
+
+
+def threads_of(pid: int) -> list[int]:
+    """Return the threads of a process, or its own number where they cannot be listed."""
+    with suppress(OSError):
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - names only
+    return [pid]

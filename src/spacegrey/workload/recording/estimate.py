@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from spacegrey.workload.recording.clocks import ran_and_wanted
+from spacegrey.workload.recording.instructions import work_class
 from spacegrey.workload.recording.phases import change_points, that_matter
-from spacegrey.workload.recording.rating import bandwidth_gb_s
+from spacegrey.workload.recording.traffic import traffic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,12 +37,6 @@ CALM = (0.25, 0.5, 0.5, 0.5)
 
 MATTERS = np.array([0.3, 0.7, 0.6, 0.15])
 """Changes worth a phase: threads, decades of the drive's rate, share of waiting for it, memory traffic by a half."""
-
-BOUND = 0.6
-"""A phase that moves this share of what the memory was rated at is held up by it: no phase comes nearer by chance."""
-
-SCATTERED = 2.0
-"""More than this many times what a core can copy was not moved: pages were touched here and there."""
 
 LEAST_WATCHED_S = 1e-3
 """Windows on the memory that saw less processor time than this tell nothing. [s]"""
@@ -137,6 +132,10 @@ class Demand:
     memory : str
         ``unseen``; ``free``: the memory could do more; ``limits``: it holds the phase up; ``scattered``: more pages
         were touched than could have been moved.
+    kind : str
+        ``integer`` or ``float``: the class of its work.
+    by : str
+        Who says so: ``met``, threads of the phase were met at arithmetic of that kind; ``given``; ``assumed``.
     """
 
     stretch: Stretch
@@ -147,6 +146,8 @@ class Demand:
     wait_s: float
     stream_gb: float
     memory: Literal["unseen", "free", "limits", "scattered"] = "unseen"
+    kind: str = "integer"
+    by: Literal["met", "given", "assumed"] = "assumed"
 
 
 def stretches(samples: Samples) -> list[Stretch]:
@@ -339,7 +340,7 @@ def demand(stretch: Stretch, rating: Rating, cores: int, rate: float) -> Demand:
     second = max(0, min(at_once, rating.threads) - rating.cores)
     worth = (min(at_once, rating.cores) + rating.smt_gain * second) / max(at_once, 1)
     gop = (serial_s * rating.clock_ghz + parallel_s * clock_ghz * worth) * rate
-    memory, stream_gb, stalled = _traffic(stretch, rating, max(min(at_once, rating.cores), 1))
+    memory, stream_gb, stalled = traffic(stretch, rating, max(min(at_once, rating.cores), 1))
     gop *= stalled
     own_s = stretch.read_gb / rating.read_gb_s + stretch.write_gb / rating.write_gb_s
     if own_s <= 0.0 or stretch.drive_s + own_s < LITTLE_S:
@@ -353,26 +354,7 @@ def demand(stretch: Stretch, rating: Rating, cores: int, rate: float) -> Demand:
     return Demand(stretch, gop, order, read_gb, write_gb, stretch.wait_s, stream_gb, memory)
 
 
-def _traffic(
-    stretch: Stretch, rating: Rating, cores: int
-) -> tuple[Literal["unseen", "free", "limits", "scattered"], float, float]:
-    """Return what the memory is to a phase, the traffic [GB], and the share of its clocks that were not lost to others.
-
-    Where the memory limits a phase, it carried what it was rated at, and threads that waited for each other's traffic
-    computed no more than they would have alone.
-    """
-    if not np.isfinite(stretch.traffic_gb) or stretch.cpu_s <= 0.0:
-        return "unseen", 0.0, 1.0
-    alone_gb_s = bandwidth_gb_s(rating, 1)
-    if stretch.watched_s > 0.0 and stretch.traffic_gb > SCATTERED * alone_gb_s * stretch.cpu_s:
-        return "scattered", 0.0, 1.0
-    most_gb = stretch.busy_s * bandwidth_gb_s(rating, cores)
-    if stretch.traffic_gb < BOUND * most_gb:
-        return "free", stretch.traffic_gb, 1.0
-    return "limits", most_gb, min(most_gb / alone_gb_s / stretch.cpu_s, 1.0)
-
-
-def demands(samples: Samples, rating: Rating, kind: str) -> list[Demand]:
+def demands(samples: Samples, rating: Rating, kind: str | None = None) -> list[Demand]:
     """Return what every phase of a recording asks for; phases with nothing in them go to their neighbours.
 
     Parameters
@@ -381,11 +363,18 @@ def demands(samples: Samples, rating: Rating, kind: str) -> list[Demand]:
         The recording.
     rating : Rating
         The host that it was made on.
-    kind : str
-        ``integer`` or ``float``: the class of its work.
+    kind : str, optional
+        ``integer`` or ``float``: the class of its work, if not as its threads were met.
     """
-    rate = rating.integer if kind == "integer" else rating.floating
-    return [demand(one, rating, samples.cores, rate) for one in stretches(samples) if one.alone_s > 0.0]
+    found: list[Demand] = []
+    for one in stretches(samples):
+        if one.alone_s > 0.0:
+            seen = work_class(samples.columns, one.begin_s, one.end_s)
+            own = kind or seen or "integer"
+            rate = rating.integer if own == "integer" else rating.floating
+            asked = demand(one, rating, samples.cores, rate)
+            found.append(replace(asked, kind=own, by="given" if kind else "met" if seen else "assumed"))
+    return found
 
 
 def alone_s(found: list[Demand]) -> float:

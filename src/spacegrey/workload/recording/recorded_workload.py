@@ -30,6 +30,12 @@ MEMORY_SHARE = 0.1
 MOVED = 1.4
 """Times what the memory was rated at that a job was seen to move, from which on the rating is of another moment."""
 
+CLASSES = {
+    "met": "its class by the instructions at which its threads were met",
+    "given": "its class was given",
+    "assumed": "its class was not seen",
+}
+
 LONGEST_COMMAND = 200
 
 Confidence = Literal["high", "medium", "low"]
@@ -78,16 +84,15 @@ def confidence(samples: Samples, found: list[Demand], cores: int) -> tuple[Confi
 
 def unseen(samples: Samples, found: list[Demand]) -> list[str]:
     """Return what of the job could not be seen, in words."""
-    words = [
-        "the mix of instructions: the work is of the class that was given, integer unless stated",
-        *samples.unseen,
-    ]
+    words = list(samples.unseen)
+    if any(one.by == "assumed" for one in found):
+        words.insert(0, "the mix of instructions: the work is taken to be of integers, unless --class says otherwise")
     if any(one.stretch.gpu_busy > 0.02 for one in found):  # noqa: PLR2004 - the desktop itself
         words.append("the size of the graphics' work: the card was busy, and that is kept as waiting")
     return words
 
 
-def workload_text(samples: Samples, found: list[Demand], rating: Rating, kind: str, name: str, today: str) -> str:
+def workload_text(samples: Samples, found: list[Demand], rating: Rating, name: str, today: str) -> str:
     """Return the workload's TOML file.
 
     Parameters
@@ -98,8 +103,6 @@ def workload_text(samples: Samples, found: list[Demand], rating: Rating, kind: s
         What its phases ask for.
     rating : Rating
         The host.
-    kind : str
-        ``integer`` or ``float``.
     name : str
         What tables are to print.
     today : str
@@ -136,19 +139,19 @@ def workload_text(samples: Samples, found: list[Demand], rating: Rating, kind: s
                 "assumed": {"constant": "seconds as they are"},
             },
         },
-        "phase": [table for number, one in enumerate(found, 1) for table in _phases(one, number, kind)],
+        "phase": [table for number, one in enumerate(found, 1) for table in _phases(one, number)],
     }  # fmt: skip
     return tomli_w.dumps(tables)
 
 
-def _phases(one: Demand, number: int, kind: str) -> list[dict[str, Any]]:
+def _phases(one: Demand, number: int) -> list[dict[str, Any]]:
     stretch = one.stretch
     made: list[dict[str, Any]] = []
     if one.gop > 0.0 or one.read_gb + one.write_gb > 0.0:
         phase: dict[str, Any] = {"name": f"phase-{number}", "memory_gib": _round(stretch.memory_gib)}
         if one.gop > 0.0:
             phase["processor"] = {
-                f"{kind}_gop": _round(one.gop),
+                f"{one.kind}_gop": _round(one.gop),
                 "threads": stretch.threads,
                 "parallel": _round(stretch.parallel),
             }
@@ -159,7 +162,7 @@ def _phases(one: Demand, number: int, kind: str) -> list[dict[str, Any]]:
             phase["serial"] = _round(one.serial_order)
         phase["assumed"] = dict.fromkeys((key for key in phase if key != "name"), FROM)
         if "processor" in phase:
-            phase["assumed"]["processor"] = f"{FROM}; {_of_memory(one)}"
+            phase["assumed"]["processor"] = f"{FROM}; {CLASSES[one.by]}; {_of_memory(one)}"
         if "storage" in phase:
             phase["assumed"]["storage"] = (
                 f"{FROM}; {stretch.read_gb:.3g} GB were read and {stretch.write_gb:.3g} GB written: stated is what the "

@@ -18,8 +18,9 @@ import numpy as np
 
 from spacegrey.errors import InputError
 from spacegrey.workload.recording.anywhere import TreeAnywhere
-from spacegrey.workload.recording.counters import CACHE_MISSES, Counter
+from spacegrey.workload.recording.counters import CACHE_MISSES, Counter, threads_of
 from spacegrey.workload.recording.footprint import NOT_ALLOWED, Footprint, cost_s
+from spacegrey.workload.recording.instructions import Instructions
 from spacegrey.workload.recording.job import ended, notice_of_end, stop, waited_for
 from spacegrey.workload.recording.limits import Limits, limits
 from spacegrey.workload.recording.processes import Seen, Tree, adopting
@@ -66,12 +67,13 @@ CACHE_LINE_B = 64
 
 SUMS = (
     "cpu_s", "wanted_s", "ran_s", "read_b", "write_b", "core_busy_s", "stolen_s", "package_j", "network_b",
-    "traffic_b", "touched_b", "watched_s",
+    "traffic_b", "touched_b", "watched_s", "met", "floating",
 )  # fmt: skip
 """Columns that grow; what a look adds is what counts."""
 
 COLUMNS = (
     "time_s", *(one.name for one in (*fields(Seen), *fields(Reading))), "traffic_b", "touched_b", "watched_s",
+    "met", "floating",
 )  # fmt: skip
 
 
@@ -84,8 +86,9 @@ class Samples:
     command : str
         What ran, in words.
     columns : dict of str to float64, shape (looks,)
-        ``time_s``, the fields of `processes.Seen` and `sensors.Reading`, ``traffic_b`` [B], and what
-        `footprint.Footprint` saw, ``touched_b`` [B] in ``watched_s`` [s]; sums start at zero.
+        ``time_s``, the fields of `processes.Seen` and `sensors.Reading`, ``traffic_b`` [B], what
+        `footprint.Footprint` saw, ``touched_b`` [B] in ``watched_s`` [s], and what `instructions.Instructions` did,
+        ``met`` and ``floating``; sums start at zero.
     cores : int
         That the job was allowed to use.
     overhead : float
@@ -151,11 +154,13 @@ def record_command(
     with adopting() as adopts:
         recorder = _Recorder(tuple(allowed), progress)
         recorder.begin()
+        recorder.instructions.follow([0], allowed)  # what this thread starts is met too
         try:
             # A child inherits the cores of the thread that starts it.
             _pin(allowed if cores else [])
             job = subprocess.Popen(list(command), stdout=stdout, text=False)  # noqa: S603 - the user's own command
         except (OSError, ValueError, subprocess.SubprocessError) as error:
+            recorder.instructions.close()
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"record: {command[0]!r} cannot be run: {reason}") from None
         finally:
@@ -201,6 +206,7 @@ def record_process(pid: int, seconds: float | None = None, progress: Callable[[f
         raise InputError(f"record: no process {pid} that may be looked at") from None
     allowed = sorted(os.sched_getaffinity(pid)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     recorder = _Recorder(tuple(allowed), progress)
+    recorder.instructions.follow(threads_of(pid), allowed)
     recorder.watch(pid, None)
     interrupted = False
     try:
@@ -233,6 +239,7 @@ class _Recorder:
         self._cache_b = (cache_mib() or CACHE_MIB) * 2**20
         self._misses = Counter(CACHE_MISSES)
         self._counts = False
+        self.instructions = Instructions()
         self._start = time.monotonic()
 
     def begin(self) -> None:
@@ -247,7 +254,7 @@ class _Recorder:
             self._start = time.monotonic()
         self._pid, self._end = pid, notice_of_end(pid)
         self._limits = limits(own=Path(f"/proc/{pid}/cgroup"))
-        self._counts = self._misses.follow(_threads_of(pid))
+        self._counts = self._misses.follow(threads_of(pid))
         linux = sys.platform == "linux"
         self.tree = Tree(pid, parent, lambda: self.sensors.begun) if linux else TreeAnywhere(pid)
         self.look()
@@ -283,7 +290,9 @@ class _Recorder:
 
     def _add(self, now: float, seen: Seen, told: Reading, traffic_b: float) -> None:
         seen_by_pages = self._footprint.touched_b, self._footprint.watched_s
-        self._rows.append((now, *vars(seen).values(), *vars(told).values(), traffic_b, *seen_by_pages))
+        self.instructions.read()
+        met = self.instructions.met, self.instructions.floating
+        self._rows.append((now, *vars(seen).values(), *vars(told).values(), traffic_b, *seen_by_pages, *met))
 
     def follow(self, ended: Callable[[], bool]) -> None:
         """Look until the job has ended."""
@@ -327,6 +336,7 @@ class _Recorder:
     def samples(self, command: str, status: int | None, *, interrupted: bool) -> Samples:
         """Return all of it."""
         self._misses.close()
+        self.instructions.close()
         if self._end is not None:
             os.close(self._end)
             self._end = None
@@ -383,9 +393,3 @@ def _pin(cores: Sequence[int]) -> None:
     """Keep this thread to some cores; to what it has if none are named."""
     if cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-
-
-def _threads_of(pid: int) -> list[int]:
-    with suppress(OSError):
-        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - names only
-    return [pid]

@@ -1,0 +1,157 @@
+"""The class of a job's work, by the instructions at which its threads are met: on known code, and on real jobs."""
+
+import gc
+import platform
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from spacegrey.errors import InputError
+from spacegrey.workload.recording import instructions
+from spacegrey.workload.recording.estimate import demands
+from spacegrey.workload.recording.instructions import Instructions, is_floating, work_class
+from spacegrey.workload.recording.recorded_workload import unseen
+from spacegrey.workload.recording.sampling import record_command, record_process
+
+FLOATS = """
+import numpy as np, time
+a = np.random.rand(700, 700)
+while time.process_time() < 2.0: a @ a
+"""
+INTEGERS = """
+import hashlib, time
+while time.process_time() < 2.0: hashlib.pbkdf2_hmac("sha256", b"key", b"salt", 30_000)
+"""
+BOTH = """
+import hashlib, numpy as np, time
+a = np.random.rand(700, 700)
+while time.process_time() < 1.5: hashlib.pbkdf2_hmac("sha256", b"key", b"salt", 30_000)
+time.sleep(0.5)
+while time.process_time() < 3.0: a @ a
+"""
+
+
+def met():
+    """Tell whether this system lets threads be met."""
+    found = Instructions()
+    allowed = found.follow([0], [0])
+    found.close()
+    return allowed
+
+
+needs_meeting = pytest.mark.skipif(not met(), reason="this system does not tell where threads are")
+
+
+@pytest.mark.parametrize(
+    ("code", "floating"),
+    [
+        ("f20f59c1", True),  # mulsd xmm0, xmm1
+        ("0f58c1", True),  # addps xmm0, xmm1
+        ("f2480f2ac0", True),  # cvtsi2sd xmm0, rax
+        ("66440f2ec1", True),  # ucomisd xmm8, xmm1
+        ("c5f459c2", True),  # vmulps ymm0, ymm1, ymm2
+        ("c4c17459c0", True),  # vmulps ymm0, ymm1, ymm8
+        ("c4e2f5b8c2", True),  # vfmadd231pd ymm0, ymm1, ymm2
+        ("62f1744858c2", True),  # vaddps zmm0, zmm1, zmm2
+        ("62f2f548b8c2", True),  # vfmadd231pd zmm0, zmm1, zmm2
+        ("d8c1", True),  # fadd st, st(1)
+        ("4889d8", False),  # mov rax, rbx
+        ("480fafc3", False),  # imul rax, rbx
+        ("660ffec1", False),  # paddd xmm0, xmm1
+        ("0f28c1", False),  # movaps xmm0, xmm1
+        ("c5fc1000", False),  # vmovups ymm0, [rax]
+        ("c4e27d18c0", False),  # vbroadcastss ymm0, xmm0
+        ("c4e27540c2", False),  # vpmulld-like: of the map 0F38 and none that adds
+        ("62f17c4828c1", False),  # vmovaps zmm0, zmm1
+        ("f30f1efa", False),  # endbr64
+        ("6666662e0f1f840000000000", False),  # a long nop
+        ("e800000000", False),  # call
+    ],
+)
+def test_arithmetic_of_floating_point_numbers_is_known(code, floating):
+    assert is_floating(bytes.fromhex(code).ljust(16, b"\x90")) is floating
+
+
+def test_no_bytes_are_too_strange():
+    random = np.random.default_rng(1)
+    for row in random.integers(0, 256, (20_000, 16), dtype=np.uint8):
+        assert is_floating(row.tobytes()) in {True, False}
+
+
+@needs_meeting
+@pytest.mark.parametrize(("program", "kind"), [(FLOATS, "float"), (INTEGERS, "integer")])
+def test_the_class_of_a_real_job_is_seen(program, kind):
+    # through a shell: what the job starts is met too
+    taken = record_command(["sh", "-c", f"{sys.executable} -c '{program}'; true"])
+    assert taken.columns["met"][-1] > 20
+    assert work_class(taken.columns, 0.0, taken.duration_s) == kind
+    assert taken.overhead < 0.01
+
+
+@needs_meeting
+def test_each_phase_has_its_own_class(host):
+    taken = record_command([sys.executable, "-c", BOTH], 1)
+    found = [one for one in demands(taken, host[1]) if one.gop > 0.3]
+    assert {one.by for one in found} == {"met"}
+    assert (found[0].kind, found[-1].kind) == ("integer", "float")
+    assert not any("mix of instructions" in one for one in unseen(taken, found))
+    told = demands(taken, host[1], "float")
+    assert {(one.kind, one.by) for one in told} == {("float", "given")}
+
+
+@needs_meeting
+def test_a_running_process_is_met_too():
+    job = subprocess.Popen([sys.executable, "-c", FLOATS])
+    try:
+        taken = record_process(job.pid, 1.5)
+    finally:
+        job.kill()
+        job.wait()
+    assert work_class(taken.columns, 0.0, taken.duration_s) == "float"
+
+
+@needs_meeting
+def test_more_places_than_there_is_room_for_at_once_are_all_told(monkeypatch):
+    monkeypatch.setattr(instructions, "A_SECOND", 4000)
+    seen = Instructions()
+    assert seen.follow([0], [0, 1][: len(instructions.os.sched_getaffinity(0))])
+    job = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:  # each ring holds 341 of them
+            time.sleep(0.02)
+            seen.read()
+    finally:
+        job.kill()
+        job.wait()
+        seen.close()
+    assert seen.met > 500
+    assert seen.floating < 0.02 * seen.met
+
+
+def test_where_nobody_is_met_the_recording_says_so(monkeypatch, host):
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    taken = record_command([sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"])
+    assert taken.columns["met"][-1] == 0.0
+    found = demands(taken, host[1])
+    assert {one.by for one in found} == {"assumed"}
+    assert "mix of instructions" in unseen(taken, found)[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts open files")
+def test_nothing_stays_open():
+    def files():
+        gc.collect()
+        return psutil.Process().num_fds()
+
+    record_command(["true"])
+    before = files()
+    record_command([sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"])
+    assert files() == before
+    with pytest.raises(InputError, match="cannot be run"):
+        record_command(["/no/such/program"])
+    assert files() == before
