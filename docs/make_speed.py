@@ -1,4 +1,4 @@
-"""Write docs/speed.md's tables, and docs/disk.md's, from benchmarks/results; with ``--check`` only compare."""
+"""Write tables of docs/speed.md, disk.md and record.md from benchmarks/results; with ``--check`` only compare."""
 
 # ruff: noqa: INP001, PLR2004 - a script, not a package; how many digits a number gets is decided by its size
 
@@ -42,7 +42,12 @@ def main() -> int:
     }
     disk = json.loads((RESULTS / "disk.json").read_text(encoding="utf-8"))
     on_disk = {"speed": _disk(disk), "ratios": _disk_ratios(disk), "speed made on": _disk_made_on(disk)}
-    pages = {"speed.md": fill("speed.md", regions), "disk.md": fill("disk.md", on_disk)}
+    recording = json.loads((RESULTS / "recording.json").read_text(encoding="utf-8"))
+    pages = {
+        "speed.md": fill("speed.md", regions),
+        "disk.md": fill("disk.md", on_disk),
+        "record.md": fill("record.md", {"class of work": _classes(recording)}),
+    }
     return finish(pages, check="--check" in sys.argv)
 
 
@@ -228,6 +233,23 @@ def _disk_made_on(found: Results) -> str:
     if found["disturbed"]:
         said += f" Something else kept the cores busy before: {', '.join(found['disturbed'])}."
     return said
+
+
+def _classes(found: Results) -> str:
+    rows = [
+        [
+            row["name"],
+            row["kind"],
+            f"{row['seen'] or 'not seen'}{MISSED[row['seen'] != row['kind']]}",
+            row["places"],
+            f"{row['floating'] / row['places']:.0%}" if row["places"] else "",
+            f"{100 * row['share']:.2f}{MISSED[row['share'] >= found['aim']]}",
+        ]
+        for row in found["rows"]
+    ]
+    head = ["program", "is", "seen as", "places", "floating-point arithmetic", "recorder, % of a core"]
+    said = f"{found['seconds']:g} s each; {_made_on(found)}; load average {found['load_before']:.2f} before it began."
+    return f"{table(head, rows, 'def')}\n\n{said} The last column is the system's account of all of the recorder."
 
 
 def _batch_made_on(many: Results) -> str:

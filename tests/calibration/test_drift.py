@@ -47,6 +47,21 @@ def test_a_loss_is_said_in_words(drift, words):
     assert drift.words("March") == words
 
 
+def test_a_drift_draws_its_band_beside_no_change():
+    pytest.importorskip("matplotlib")
+    picture = Drift("whole_resistance", 0.6, 0.7, 0.143, 0.11, 0.18).plot()
+    (panel,) = picture.axes
+    still, band, value = panel.lines
+    assert list(still.get_xdata()) == [0.0, 0.0]
+    assert list(band.get_xdata()) == pytest.approx([11.0, 18.0])
+    assert list(value.get_xdata()) == pytest.approx([14.3])
+    left, right = panel.get_xlim()
+    assert left < 0.0
+    assert right > 18.0
+    assert "lost 14 %" in picture.get_suptitle()
+    assert "0.6 to 0.7 K/W" in panel.get_xlabel()
+
+
 def test_a_drift_shows_itself_in_a_notebook():
     shown = Drift("whole_resistance", 0.6, 0.7, 0.143, 0.11, 0.18)._repr_html_()
     assert "your cooling lost 14 % since the older log (90 % band: 11 to 18 %)" in shown

@@ -38,6 +38,8 @@ def test_a_sink_gets_a_band_that_holds_where_nobody_told_the_room_and_the_fan_mo
     assert left.number("whole_resistance").high < 0.4, "the air that others warm is taken for a better sink"
     assert "--ambient" in left.cautions[0]
     assert told.cautions == ()
+    assert "--ambient" in left._repr_html_()
+    assert "beware" not in told._repr_html_()
     sheet = machine("imac-pro")
     made = {one.key: one for one in settings(left, sheet)}["conductances.cpu_sink_air"]
     true = {one.key: one for one in settings(told, sheet)}["conductances.cpu_sink_air"]

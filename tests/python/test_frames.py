@@ -236,10 +236,11 @@ def rows():
         "workload": spacegrey.Workload.of("xcode-eidolon"),
         "sweep": sweep,
         "forecast": spacegrey.forecast("idle", on="imac-pro"),
+        "quiet": spacegrey.quiet("cinebench-r15-loop", on="imac-pro", keep=0.97),
     }
 
 
-@pytest.mark.parametrize("name", ["run", "trace", "log", "workload", "sweep", "forecast"])
+@pytest.mark.parametrize("name", ["run", "trace", "log", "workload", "sweep", "forecast", "quiet"])
 def test_rows_go_out_to_every_library(rows, name):
     thing = rows[name]
     table = thing.to_arrow()

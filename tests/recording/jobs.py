@@ -58,7 +58,7 @@ def mixed():
 
 JOBS = {
     "compute": lambda: compute(25),
-    "memory": lambda: memory(220),
+    "memory": lambda: memory(600),
     "disk": lambda: disk(90),
     "mixed": mixed,
     "long-compute": lambda: compute(400),

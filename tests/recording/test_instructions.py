@@ -1,10 +1,13 @@
 """The class of a job's work, by the instructions at which its threads are met: on known code, and on real jobs."""
 
 import gc
+import os
 import platform
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -13,7 +16,7 @@ import pytest
 from spacegrey.errors import InputError
 from spacegrey.workload.recording import instructions
 from spacegrey.workload.recording.estimate import demands
-from spacegrey.workload.recording.instructions import Instructions, is_floating, work_class
+from spacegrey.workload.recording.instructions import Instructions, cut_by_class, is_floating, work_class
 from spacegrey.workload.recording.recorded_workload import unseen
 from spacegrey.workload.recording.sampling import record_command, record_process
 
@@ -30,7 +33,7 @@ BOTH = """
 import hashlib, numpy as np, time
 a = np.random.rand(700, 700)
 while time.process_time() < 1.5: hashlib.pbkdf2_hmac("sha256", b"key", b"salt", 30_000)
-time.sleep(0.5)
+time.sleep({rest})
 while time.process_time() < 3.0: a @ a
 """
 
@@ -89,18 +92,37 @@ def test_the_class_of_a_real_job_is_seen(program, kind):
     taken = record_command(["sh", "-c", f"{sys.executable} -c '{program}'; true"])
     assert taken.columns["met"][-1] > 20
     assert work_class(taken.columns, 0.0, taken.duration_s) == kind
-    assert taken.overhead < 0.01
 
 
 @needs_meeting
-def test_each_phase_has_its_own_class(host):
-    taken = record_command([sys.executable, "-c", BOTH], 1)
+@pytest.mark.parametrize("rest", [0.5, 0.0], ids=["after a rest", "where nothing else changes"])
+def test_each_phase_has_its_own_class(host, rest):
+    taken = record_command([sys.executable, "-c", BOTH.format(rest=rest)], 1)
     found = [one for one in demands(taken, host[1]) if one.gop > 0.3]
     assert {one.by for one in found} == {"met"}
     assert (found[0].kind, found[-1].kind) == ("integer", "float")
     assert not any("mix of instructions" in one for one in unseen(taken, found))
     told = demands(taken, host[1], "float")
     assert {(one.kind, one.by) for one in told} == {("float", "given")}
+
+
+@pytest.mark.parametrize(
+    ("floating", "cuts"),
+    [
+        (np.repeat([0.0, 2.0, 0.0], 15), [0, 15, 30, 45]),
+        (np.repeat([0.0, 2.0], [44, 1]), [0, 45]),  # too few places to tell
+        (np.repeat([1.0, 4.0], [20, 25]), [0, 45]),  # more of it, and no other class
+        (np.tile([0.0, 0.4], 23)[:45], [0, 45]),
+        (np.zeros(45), [0, 45]),
+    ],
+)
+def test_a_phase_is_cut_where_only_the_class_changes(floating, cuts):
+    assert cut_by_class([0, 45], np.full(45, 5.0), floating) == cuts
+
+
+def test_cuts_that_are_there_stay_and_nothing_met_is_nothing_cut():
+    nothing = np.zeros(30)
+    assert cut_by_class([0, 7, 30], nothing, nothing) == [0, 7, 30]
 
 
 @needs_meeting
@@ -115,8 +137,41 @@ def test_a_running_process_is_met_too():
 
 
 @needs_meeting
+def test_what_a_process_had_started_before_is_met_too():
+    script = f"{sys.executable} -c 'print(flush=True){FLOATS}'; true"
+    job = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, process_group=0)
+    try:
+        job.stdout.readline()  # the shell's child runs
+        taken = record_process(job.pid, 1.5)
+    finally:
+        os.killpg(job.pid, signal.SIGKILL)
+        job.communicate()
+    assert work_class(taken.columns, 0.0, taken.duration_s) == "float"
+
+
+@needs_meeting
+def test_half_a_second_is_long_enough_to_be_met_on_many_cores(monkeypatch):
+    monkeypatch.setattr(instructions, "A_SECOND", 3)  # as where thirty cores share fifty
+    child = f"{sys.executable} -S -c 'import time\nwhile time.process_time() < 0.5: pass'"
+    taken = record_command(["sh", "-c", f"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do {child}; done"])
+    assert taken.columns["met"][-1] >= 2.0
+
+
+@needs_meeting
+def test_of_more_threads_than_can_be_followed_the_first_are(monkeypatch):
+    monkeypatch.setattr(instructions, "MOST_EVENTS", 2)
+    before, seen = len(list(Path("/proc/self/fd").iterdir())), Instructions()
+    try:
+        assert seen.follow([os.getpid()] * 5, [0])
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 4, "an event has a handle, and its ring another"
+    finally:
+        seen.close()
+
+
+@needs_meeting
 def test_more_places_than_there_is_room_for_at_once_are_all_told(monkeypatch):
-    monkeypatch.setattr(instructions, "A_SECOND", 4000)
+    monkeypatch.setattr(instructions, "PERIOD_NS", 250_000)
+    monkeypatch.setattr(instructions, "A_SECOND", 10_000)
     seen = Instructions()
     assert seen.follow([0], [0, 1][: len(instructions.os.sched_getaffinity(0))])
     job = subprocess.Popen([sys.executable, "-c", "while True: pass"])

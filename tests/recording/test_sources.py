@@ -81,6 +81,21 @@ def test_one_slow_look_does_not_blind_the_recorder(monkeypatch):
 
 
 @linux
+def test_dear_looks_are_rare(monkeypatch):
+    look = Tree.look
+
+    def dear(tree):
+        until = time.thread_time() + 0.005
+        while time.thread_time() < until:
+            pass
+        return look(tree)
+
+    monkeypatch.setattr(Tree, "look", dear)
+    taken = record_command(["sleep", "3"])
+    assert 3 < len(taken.columns["time_s"]) < 15, "thirty would take a twentieth of a core"
+
+
+@linux
 def test_what_a_job_leaves_behind_is_still_seen():
     # the middle process ends at once; the first waits for the orphan by the pipe that only this one still holds
     script = (
@@ -274,22 +289,3 @@ def test_a_limit_of_the_control_group_counts_and_is_named(monkeypatch):
     taken = record_command(["sleep", "0.3"])
     assert taken.cores == 1
     assert [words for words in taken.unseen if "a control group gives it no more" in words]
-
-
-@linux
-@pytest.mark.slow
-def test_a_job_with_fifty_children_costs_less_than_a_hundredth_of_a_core():
-    child = "import time; end = time.time() + 6\nwhile time.time() < end: sum(range(2000)); time.sleep(0.05)"
-    script = (
-        "import subprocess, sys\n"
-        f"jobs = [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in range(50)]\n"
-        "for one in jobs: one.wait()\n"
-    )
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    taken = record_command([sys.executable, "-c", script])
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert taken.columns["processes"].max() >= 50
-    assert spent_s / taken.duration_s < 0.01
-    assert taken.overhead < 0.01
-    assert np.diff(taken.columns["time_s"]).max() < 1.5, "and it is still looked at"

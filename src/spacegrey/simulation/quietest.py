@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from spacegrey.simulation.batch import simulate_batch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    import pyarrow as pa
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -110,6 +111,29 @@ class Quietest:
         from spacegrey.simulation.drawing import draw_quiet
 
         return draw_quiet(self)
+
+    def to_arrow(self) -> pa.Table:
+        """Return an Arrow table of two rows, the machine's own way and the curve: its fan and the fields of `Quiet`.
+
+        Examples
+        --------
+        >>> import spacegrey
+        >>> rows = spacegrey.quiet("cinebench-r15-loop", on="imac-pro", keep=0.97).to_arrow()
+        >>> rows.column_names
+        ['way', 'curve', 'speed', 'noise_dba', 'loudest_dba', 'fan_rpm', 'cpu_temp_c']
+        >>> rows["way"].to_pylist()
+        ['own', 'best']
+        """
+        import pyarrow as pa
+
+        curves = {"own": None, "best": str(self.best.curve)}
+        return pa.Table.from_pylist(
+            [{"way": way} | asdict(getattr(self, way)) | {"curve": curve} for way, curve in curves.items()]
+        )
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401 - a capsule of C
+        """Return the rows as an Arrow stream, which pandas, polars, DuckDB and others read as it is."""
+        return cast("Any", self.to_arrow()).__arrow_c_stream__(requested_schema)
 
     def _repr_html_(self) -> str:
         """Return the curve and what it brings beside the machine's own way, for a notebook."""

@@ -138,10 +138,13 @@ def name_of(command: str) -> str:
 
     Examples
     --------
-    >>> name_of("/usr/bin/make -j8"), name_of("")
-    ('make', 'job')
+    >>> name_of("/usr/bin/make -j8"), name_of("'/opt/my tools/render' scene"), name_of("")
+    ('make', 'render', 'job')
     """
-    program, *_ = command.split() or ["job"]
+    try:
+        program, *_ = shlex.split(command) or [""]
+    except ValueError:  # a process may call itself what it likes
+        program, *_ = command.split()
     return Path(program).name or "job"
 
 

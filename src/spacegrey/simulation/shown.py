@@ -111,6 +111,7 @@ def fit_html(fit: Fit) -> str:
         legend(lines),
         facts(errors),
         listed("missing", fit.missing),
+        listed("beware", fit.cautions),
         table(["the log tells", ">value", ">90 % band", "unit", ""], told),
         listed(f"the log cannot tell {len(left)} numbers", left, closed=True),
     )

@@ -72,9 +72,9 @@ def test_rounds_are_calibrated_and_never_fewer_than_50_000(speed, rounds, monkey
 
 
 def test_a_try_takes_100_to_150_ms_of_this_computer():
-    """Processor time, because other programs run too; three measurements, of which one must fit."""
+    """Processor time, because other programs run too; of measurements in which nobody slows the core one must fit."""
     spent = []
-    for _ in range(5):
+    for _ in range(12):
         rounds = keys.calibrate()
         start = time.thread_time()
         keys.entangle(UID, b"password", bytes(16), rounds)

@@ -27,6 +27,8 @@ from spacegrey.simulation.calibration.numbers import Z90
 from spacegrey.simulation.calibration.search import Searched, bounds_of, search
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from spacegrey.logs.log import Log
     from spacegrey.simulation.calibration.file import Record
 
@@ -93,6 +95,18 @@ class Drift:
             verb, ends = "gained", (-self.lost, -self.high, -self.low)
         share, low, high = (f"{100.0 * one:.0f}" for one in ends)
         return f"your cooling {verb} {share} % since {since} (90 % band: {low} to {high} %)"
+
+    def plot(self) -> Figure:
+        """Return the share of the cooling that is gone, with its band, beside what would be no change.
+
+        Raises
+        ------
+        InputError
+            Matplotlib is not installed.
+        """
+        from spacegrey.simulation.calibration.plot import change
+
+        return change(self)
 
     def _repr_html_(self) -> str:
         """Return the sentence, and both resistances, for a notebook."""

@@ -1,4 +1,4 @@
-"""A fit as a picture: measured and predicted temperature, its band, and the minutes that were held out."""
+"""Fits as pictures: measured and predicted temperature and the minutes that were held out; what two logs lost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spacegrey.picture import named, over_time
+from spacegrey.picture import named, over_time, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from spacegrey.simulation.calibration.drift import Drift
     from spacegrey.simulation.calibration.fit import Fit
 
 
@@ -40,4 +41,26 @@ def overlay(fit: Fit) -> Figure:
     named(above)
     below.plot(time, data.power_w, color="#0b62a8", linewidth=0.8)
     below.set_ylabel(f"{data.driver}, W")
+    return made
+
+
+def change(drift: Drift) -> Figure:
+    """Return the picture of a drift: the share of the cooling that is gone and its band, beside no change.
+
+    Raises
+    ------
+    InputError
+        Matplotlib is not installed.
+    """
+    made, (panel,) = panels(1, height=1.9)
+    low, value, high = (100.0 * share for share in (drift.low, drift.lost, drift.high))
+    panel.axvline(0.0, color="#555555", linewidth=0.8)
+    panel.plot([low, high], [0.0, 0.0], color="#c2500a", linewidth=6.0, alpha=0.3, solid_capstyle="butt")
+    panel.plot([value], [0.0], "o", color="#c2500a")
+    panel.set_yticks([])
+    panel.set_ylim(-1.0, 1.0)
+    edge = 1.15 * max(abs(low), abs(high), 10.0)
+    panel.set_xlim(-edge, edge)
+    panel.set_xlabel(f"cooling that is gone, % (below 0: gained); {drift.before:.3g} to {drift.after:.3g} K/W")
+    made.suptitle(drift.words("the older log"), fontsize=9)
     return made

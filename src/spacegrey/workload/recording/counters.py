@@ -90,8 +90,12 @@ class Counter:
             os.close(self._handles.pop())
 
 
-def threads_of(pid: int) -> list[int]:
-    """Return the threads of a process, or its own number where they cannot be listed."""
-    with suppress(OSError):
-        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - names only
-    return [pid]
+def threads_of(*pids: int) -> list[int]:
+    """Return the threads of processes, or a process's own number where they cannot be listed."""
+    found: list[int] = []
+    for pid in pids:
+        try:
+            found += map(int, os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - names only
+        except OSError:
+            found.append(pid)
+    return found

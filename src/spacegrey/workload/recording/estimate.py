@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from spacegrey.workload.recording.clocks import ran_and_wanted
-from spacegrey.workload.recording.instructions import work_class
+from spacegrey.workload.recording.instructions import cut_by_class, work_class
 from spacegrey.workload.recording.phases import change_points, that_matter
 from spacegrey.workload.recording.traffic import traffic
 
@@ -173,6 +173,7 @@ def stretches(samples: Samples) -> list[Stretch]:
     features = np.column_stack([np.minimum(wanted, 64.0), drive_rate, np.where(blocked, 1.0, 0.0), streams])
     cuts = that_matter(change_points(c["time_s"][1:], features, FLOORS, CALM), features, MATTERS)
     cuts = _with_ends_of_writing(cuts, taken["write_b"], blocked, wanted)
+    cuts = cut_by_class(cuts, taken["met"], taken["floating"])
     return [_stretch(samples, taken, wanted, begin, end) for begin, end in pairwise(cuts)]
 
 

@@ -12,6 +12,7 @@ import os
 import platform
 import struct
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,15 +28,18 @@ from spacegrey.workload.recording.counters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 A_SECOND = 50
 """How often threads are met in a second when all of the job's cores are busy: more would cost more than it tells."""
 
+PERIOD_NS = 10_000_000
+"""How often the system tells where a thread is: a process that ends sooner is not met. Few of the places are read."""
+
 MOST_EVENTS = 256
-"""Threads times cores that are followed, at most."""
+"""Threads times cores that are followed, at most; of a process with more threads, its first ones."""
 
 MOST_FILES = 64
 """Memories of processes that are held open."""
@@ -52,6 +56,9 @@ ENOUGH_MET = 20.0
 
 FLOATING = 0.05
 """Share of them with arithmetic of floating-point numbers, from which on it is that class. Assumed."""
+
+CERTAIN = 10.0
+"""By how much the logarithm of the likelihood must rise for two classes to be told apart inside a phase."""
 
 _PAGE = mmap.PAGESIZE
 _ROOM = 2 * _PAGE
@@ -122,20 +129,21 @@ class Instructions:
         self._rings: list[mmap.mmap] = []
         self._memories: dict[int, int] = {}
         self._known: dict[tuple[int, int], bool | None] = {}
+        self._told, self._each = 0, 1
 
     def follow(self, threads: Iterable[int], cores: Iterable[int]) -> bool:
         """Begin to meet threads, 0 for this one, and all that they start from now on. False: the system forbids it."""
         call, cores = CALLS.get(platform.machine()), list(cores)
         threads = list(threads)
-        if platform.machine() != "x86_64" or call is None or not 0 < len(threads) * len(cores) <= MOST_EVENTS:
+        if platform.machine() != "x86_64" or call is None or not cores:
             return False
-        period_ns = len(cores) * 10**9 // A_SECOND
+        self._each = max(len(cores) * 10**9 // (PERIOD_NS * A_SECOND), 1)
         flags = INHERIT | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR
         asked = FIRST_VERSION.pack(
-            SOFTWARE, FIRST_VERSION.size, CPU_CLOCK, period_ns, WHERE | WHO, 0, flags, 0, 0, 0
+            SOFTWARE, FIRST_VERSION.size, CPU_CLOCK, PERIOD_NS, WHERE | WHO, 0, flags, 0, 0, 0
         )  # fmt: skip
         buffer = ctypes.create_string_buffer(asked, len(asked))
-        for thread in threads:
+        for thread in threads[: MOST_EVENTS // len(cores)]:
             for core in cores:
                 handle = system_call(call, buffer, thread, core, -1, 8)  # closed when another program is started
                 if handle < 0:
@@ -157,7 +165,8 @@ class Instructions:
                 kind, _, size = _RECORD.unpack_from(ring, place)
                 if not size:
                     break
-                if kind == SAMPLE:
+                self._told += kind == SAMPLE
+                if kind == SAMPLE and self._told % self._each == 0:
                     body = place + _RECORD.size
                     told = ring[body : min(body + _WHERE.size, _PAGE + _ROOM)]
                     told += ring[_PAGE : _PAGE + _WHERE.size - len(told)]
@@ -230,3 +239,57 @@ def work_class(columns: Mapping[str, NDArray[np.float64]], begin_s: float, end_s
         if met >= ENOUGH_MET:
             return "float" if floating > FLOATING * met else "integer"
     return None
+
+
+def cut_by_class(cuts: Sequence[int], met: NDArray[np.float64], floating: NDArray[np.float64]) -> list[int]:
+    """Return the cuts between phases, with those where nothing changes but the class of work.
+
+    Parameters
+    ----------
+    cuts : sequence of int
+        Rows at which phases begin, the first 0, and ``n`` at the end.
+    met, floating : float64, shape (n,)
+        What each interval between looks adds to ``met`` and ``floating``.
+
+    Notes
+    -----
+    The likelihood of two binomial shares against one, at the place where their ratio is largest, again and again.
+
+    Examples
+    --------
+    >>> met, floating = np.full(40, 5.0), np.repeat([0.0, 2.0], 20)
+    >>> cut_by_class([0, 40], met, floating), cut_by_class([0, 40], met, np.full(40, 2.0))
+    ([0, 20, 40], [0, 40])
+    """
+    sums = np.concatenate([[0.0], np.cumsum(met)]), np.concatenate([[0.0], np.cumsum(floating)])
+    found, waiting = set(cuts), list(pairwise(cuts))
+    while waiting:
+        begin, end = waiting.pop()
+        place = _change_of_class(*sums, begin, end)
+        if place is not None:
+            found.add(place)
+            waiting += [(begin, place), (place, end)]
+    return sorted(found)
+
+
+def _change_of_class(met: NDArray[np.float64], floating: NDArray[np.float64], begin: int, end: int) -> int | None:
+    """Return the row at which a stretch is best parted into two classes; None: it is of one."""
+    places = np.arange(begin + 1, end)
+    sides = [(met[places] - met[begin], floating[places] - floating[begin])]
+    sides.append((met[end] - met[places], floating[end] - floating[places]))
+    enough = np.logical_and(*(seen >= ENOUGH_MET for seen, _ in sides))
+    apart = enough & np.logical_xor(*(found > FLOATING * seen for seen, found in sides))
+    if not apart.any():
+        return None
+    as_one = _likelihood(met[end] - met[begin], floating[end] - floating[begin])
+    risen = sum(_likelihood(*side) for side in sides) - as_one
+    best = int(np.argmax(np.where(apart, risen, -np.inf)))
+    return int(places[best]) if risen[best] > CERTAIN else None
+
+
+def _likelihood(met: NDArray[np.float64], floating: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of the likelihood of a share, where it is what was seen."""
+    total = np.zeros(np.shape(met))
+    for part in (floating, met - floating):
+        total += part * np.log(np.where(part > 0.0, part, 1.0) / np.maximum(met, 1.0))
+    return total

@@ -206,8 +206,11 @@ def record_process(pid: int, seconds: float | None = None, progress: Callable[[f
         raise InputError(f"record: no process {pid} that may be looked at") from None
     allowed = sorted(os.sched_getaffinity(pid)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     recorder = _Recorder(tuple(allowed), progress)
-    recorder.instructions.follow(threads_of(pid), allowed)
-    recorder.watch(pid, None)
+    begun = [pid]
+    with suppress(psutil.Error, OSError):
+        begun += [one.pid for one in process.children(recursive=True)]
+    recorder.instructions.follow(threads_of(*begun), allowed)
+    recorder.watch(pid, None, begun)
     interrupted = False
     try:
         recorder.follow(lambda: not recorder.tree.alive() or (seconds is not None and recorder.elapsed_s >= seconds))
@@ -247,14 +250,14 @@ class _Recorder:
         self._start = time.monotonic()
         self._add(0.0, Seen(runnable=1, processes=1, threads=1), self.sensors.read(slow=True), 0.0)
 
-    def watch(self, pid: int, parent: int | None) -> None:
-        """Look at a process for the first time; ``parent`` inherits what it leaves behind."""
+    def watch(self, pid: int, parent: int | None, begun: Sequence[int] = ()) -> None:
+        """Look at a process for the first time; ``parent`` inherits what it leaves behind, ``begun`` runs already."""
         self._clock_s = time.thread_time()
         if not self._rows:
             self._start = time.monotonic()
         self._pid, self._end = pid, notice_of_end(pid)
         self._limits = limits(own=Path(f"/proc/{pid}/cgroup"))
-        self._counts = self._misses.follow(threads_of(pid))
+        self._counts = self._misses.follow(threads_of(*begun or [pid]))
         linux = sys.platform == "linux"
         self.tree = Tree(pid, parent, lambda: self.sensors.begun) if linux else TreeAnywhere(pid)
         self.look()
