@@ -153,7 +153,7 @@ PROGRAMS = (
         "fifty processes that wake twenty times a second", "integer",
         """
         import subprocess, sys, time
-        child = "import time\\nwhile True: sum(range(2000)); time.sleep(0.05)"
+        child = "import time\\nwhile True: sum(range(20000)); time.sleep(0.05)"
         jobs = [subprocess.Popen([sys.executable, "-c", child]) for _ in range(50)]
         time.sleep(3.0)
         """,

@@ -241,15 +241,16 @@ def _classes(found: Results) -> str:
             row["name"],
             row["kind"],
             f"{row['seen'] or 'not seen'}{MISSED[row['seen'] != row['kind']]}",
+            f"{row['looks'] / found['seconds']:.1f}",
             row["places"],
             f"{row['floating'] / row['places']:.0%}" if row["places"] else "",
             f"{100 * row['share']:.2f}{MISSED[row['share'] >= found['aim']]}",
         ]
         for row in found["rows"]
     ]
-    head = ["program", "is", "seen as", "places", "floating-point arithmetic", "recorder, % of a core"]
+    head = ["program", "is", "seen as", "looks/s", "places", "floating-point arithmetic", "recorder, % of a core"]
     said = f"{found['seconds']:g} s each; {_made_on(found)}; load average {found['load_before']:.2f} before it began."
-    return f"{table(head, rows, 'def')}\n\n{said} The last column is the system's account of all of the recorder."
+    return f"{table(head, rows, 'defg')}\n\n{said} The last column is the system's account of all of the recorder."
 
 
 def _batch_made_on(many: Results) -> str:

@@ -33,6 +33,9 @@ PAGE_B, PAGE_S, OPENING_S = 4096.0, 300e-9, 4e-4
 On a Zen 4 core: 39 MiB, a quarter of them files that others map too, took 3.4 ms; 2 GiB of a process's own 80 ms.
 """
 
+LEAST_COST_S = 1.5e-3
+"""What a window mostly costs at least: with less to spend its price is not asked for. [s]"""
+
 SMALL_B = 64 * 2**20
 """A process with less memory costs next to nothing. [B]"""
 

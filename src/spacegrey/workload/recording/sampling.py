@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import select
 import shlex
@@ -19,7 +20,7 @@ import numpy as np
 from spacegrey.errors import InputError
 from spacegrey.workload.recording.anywhere import TreeAnywhere
 from spacegrey.workload.recording.counters import CACHE_MISSES, Counter, threads_of
-from spacegrey.workload.recording.footprint import NOT_ALLOWED, Footprint, cost_s
+from spacegrey.workload.recording.footprint import LEAST_COST_S, NOT_ALLOWED, Footprint, cost_s
 from spacegrey.workload.recording.instructions import Instructions
 from spacegrey.workload.recording.job import ended, notice_of_end, stop, waited_for
 from spacegrey.workload.recording.limits import Limits, limits
@@ -213,7 +214,7 @@ def record_process(pid: int, seconds: float | None = None, progress: Callable[[f
     recorder.watch(pid, None, begun)
     interrupted = False
     try:
-        recorder.follow(lambda: not recorder.tree.alive() or (seconds is not None and recorder.elapsed_s >= seconds))
+        recorder.follow(lambda: not recorder.tree.alive(), seconds)
     except KeyboardInterrupt:
         interrupted = True
     return recorder.samples(name, None, interrupted=interrupted or recorder.tree.alive())
@@ -297,11 +298,11 @@ class _Recorder:
         met = self.instructions.met, self.instructions.floating
         self._rows.append((now, *vars(seen).values(), *vars(told).values(), traffic_b, *seen_by_pages, *met))
 
-    def follow(self, ended: Callable[[], bool]) -> None:
-        """Look until the job has ended."""
-        due = INTERVAL_S
+    def follow(self, ended: Callable[[], bool], seconds: float | None = None) -> None:
+        """Look until the job has ended, or for so long."""
+        due, most_s = INTERVAL_S, math.inf if seconds is None else seconds
         with _without_collecting():
-            while not ended():
+            while (self._end is not None or not ended()) and self.elapsed_s < most_s:  # asking costs, a notice does not
                 pause = due - self.elapsed_s
                 if pause > 0.0:
                     self._sleep(pause)
@@ -320,7 +321,7 @@ class _Recorder:
         if self._counts or not isinstance(tree, Tree) or not tree.busiest or not self._footprint.allowed:
             return
         left_s = SHARE * self.elapsed_s - self._cost_s - self._windows_cost_s
-        if self._window_cost_s > left_s or cost_s(tree.busiest_b) > left_s:
+        if max(self._window_cost_s, LEAST_COST_S) > left_s or cost_s(tree.busiest_b) > left_s:
             return
         self._charge()
         self._footprint.watch(tree.busiest, self._cache_b * tree.busiest_share, self._sleep)
