@@ -38,7 +38,7 @@ test: setup ## the tests, on two processes
 	tests/system-packages.sh
 	$(bin)/pytest --numprocesses 2 -p no:benchmark -m 'not alone' $(ARGS)
 
-real-jobs: setup ## real jobs, recorded and predicted: needs two cores that do nothing else (two minutes)
+real-jobs: setup ## real jobs, recorded and predicted: needs two cores that do nothing else (five to ten minutes)
 	$(bin)/pytest -p no:benchmark -m alone --capture=no tests/recording
 
 lint: setup ## style, types and the direction of imports
