@@ -72,8 +72,19 @@ def test_what_fits_into_the_caches_is_no_traffic():
     assert large.touched_b / large.watched_s > 4e9
 
 
-@linux
-def test_the_rate_is_what_a_program_says_it_copies():
+def agree(measure, rel):
+    """Hold two measures of a rate against each other; neighbours on the memory may upset some tries."""
+    off = []
+    for _ in range(4):
+        one, other = measure()
+        off.append(one / other - 1.0)
+        if abs(off[-1]) <= rel:
+            return
+    pytest.fail(f"off by {off}")
+
+
+def copied():
+    """Return the rate of a program that copies, as windows on it show it and as it says itself."""
     # the program tells its own processor time and rounds: another witness than the marks
     script = (
         "import numpy as np, time, sys\n"
@@ -92,8 +103,12 @@ def test_the_rate_is_what_a_program_says_it_copies():
     said = float(job.communicate()[0])
     if not seen.allowed:
         pytest.skip("this system does not let marks on pages be read")
-    # Marks and clocks are read a moment apart, and pages are whole.
-    assert seen.touched_b / seen.watched_s == pytest.approx(said, rel=0.3)
+    return seen.touched_b / seen.watched_s, said
+
+
+@linux
+def test_the_rate_is_what_a_program_says_it_copies():
+    agree(copied, 0.3)  # marks and clocks are read a moment apart, and pages are whole
 
 
 @linux
@@ -133,8 +148,8 @@ def test_a_process_too_large_to_look_at_cheaply_is_not_looked_at(monkeypatch):
     assert taken.columns["watched_s"][-1] > 0.0
 
 
-@linux
-def test_a_job_that_begins_to_stream_late_is_seen_at_its_full_rate():
+def streamed_late():
+    """Return the rate of a program that begins to stream, in a window after a still one and after others."""
     # It computes first, so that the recorder counts late; its memory is small enough to be gone through by then.
     script = (
         "import numpy as np, time\n"
@@ -162,4 +177,9 @@ def test_a_job_that_begins_to_stream_late_is_seen_at_its_full_rate():
         job.kill()
         job.wait()
     # The middle one: where other work makes a wait longer, the whole memory is gone through in it.
-    assert np.median(late) == pytest.approx(np.median(steady), rel=0.35)
+    return np.median(late), np.median(steady)
+
+
+@linux
+def test_a_job_that_begins_to_stream_late_is_seen_at_its_full_rate():
+    agree(streamed_late, 0.35)
