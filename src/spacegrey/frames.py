@@ -48,7 +48,7 @@ def as_table(frame: object, place: str) -> pa.Table:
     except InputError:
         raise
     except (pa.ArrowException, ValueError, TypeError, AttributeError, NotImplementedError) as error:
-        why = str(error).partition("\n")[0][:200]
+        why = "; ".join(map(str, error.args)).partition("\n")[0][:200]
         raise InputError(f"{place}: a dataframe that does not become an Arrow table: {why}") from None
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:

@@ -113,3 +113,13 @@ def test_two_machines_are_not_compared(known):
         since(old, new)
     with pytest.raises(Refusal, match="follows cpu_cores_temp_c"):
         since(old.model_copy(update={"sensor": "cpu_cores_temp_c"}), new)
+
+
+def test_a_log_is_no_older_fit(known, tmp_path):
+    log = written(known().log(), tmp_path / "log.csv")
+    status, said = ended("calibrate", log, "--before", log)
+    assert status == 2
+    assert (
+        said
+        == f"spacegrey: error: {log}: not a fit: --record F.toml of calibrate writes one; two logs go to dust-check\n"
+    )

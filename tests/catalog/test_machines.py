@@ -198,6 +198,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
         ("imac-pro+ambient=nan", "is not a number"),
         ("imac-pro+ambient=1e999C", "is not a finite number"),
         ("imac-pro+dust=1", "outside 0 to 0.9"),
+        ("imac-pro+fan=banana", "a fan is 'max', a speed such as 2000rpm, or a curve"),
         ("imac-pro+fan=99999rpm", "outside 0 to"),
         ("imac-pro+overclock=20GHz", "outside 0.5 to 7"),
         ("macbook-air-m1+fan=max", "has no fan"),

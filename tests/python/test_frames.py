@@ -114,6 +114,36 @@ def test_dates_are_times_wherever_they_stand():
         assert log.timed
 
 
+def test_times_of_day_and_text_are_times_where_they_are_named():
+    begin = dt.datetime(2026, 3, 1, 23, 59, 30, tzinfo=dt.UTC)
+    stamps = [begin + dt.timedelta(seconds=second) for second in TIME]
+    for when in (
+        [one.time() for one in stamps],  # over midnight
+        [one.isoformat() for one in stamps],
+        [f"{one:%Y-%m-%d %H:%M:%S}" for one in stamps],
+        [f"{one:%H:%M:%S}" for one in stamps],
+    ):
+        for library in (pd, pl):
+            table = library.DataFrame({"when": when, "cpu_temp_c": TEMP})
+            assert spacegrey.Log.of(table, time="when")["time_s"] == pytest.approx(TIME)
+    untold = spacegrey.Log.of(pd.DataFrame({"when": [one.isoformat() for one in stamps], "cpu_temp_c": TEMP}))
+    assert not untold.timed
+    assert untold.warnings[0] == "column 'when' holds times as text: name it with time="
+    assert "with period=" in untold.warnings[1]
+
+
+def test_the_only_column_of_durations_is_the_time():
+    log = spacegrey.Log.of(pd.DataFrame({"when": pd.to_timedelta(TIME, unit="s"), "cpu_temp_c": TEMP}))
+    assert log.timed
+    assert log["time_s"] == pytest.approx(TIME)
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["50", "51"])])
+def test_numbers_may_be_categories_of_polars(kind):
+    table = pl.DataFrame({"time_s": [0.0, 1.0], "cpu_temp_c": pl.Series(["50", "51"]).cast(kind)})
+    assert spacegrey.Log.of(table)["cpu_temp_c"] == pytest.approx([50.0, 51.0])
+
+
 def test_rows_without_a_time_are_left_out_and_told():
     stamps = [dt.datetime(2026, 3, 1, 9, 0, second, tzinfo=dt.UTC) if second % 5 else None for second in range(20)]
     log = spacegrey.Log.of(pl.DataFrame({"when": stamps, "cpu_temp_c": TEMP[:20]}))
@@ -166,13 +196,18 @@ def test_a_tools_table_goes_by_the_tools_names():
         (PLAIN, {"time": ("time_s", "day")}, "unknown unit 'day'"),
         (PLAIN, {"format": "hwinf"}, "did you mean 'hwinfo'"),
         (PLAIN, {"period": 0.0}, "period 0 s is outside"),
-        ({"time_s": ["a"], "cpu_temp_c": [1.0]}, {}, "times as text: make them datetimes"),
-        (pl.DataFrame({"time_s": ["09:00:01"], "cpu_temp_c": [1.0]}), {}, "times as text: make them datetimes"),
-        (pd.DataFrame({"time_s": ["09:00:01"], "cpu_temp_c": [1.0]}), {}, "times as text: make them datetimes"),
+        ({"time_s": ["a"], "cpu_temp_c": [1.0]}, {}, "times as text, and 'a' is none: make them datetimes"),
+        (pl.DataFrame({"time_s": ["nine"], "cpu_temp_c": [1.0]}), {}, "times as text, and 'nine' is none"),
+        (pd.DataFrame({"time_s": ["nine"], "cpu_temp_c": [1.0]}), {}, "times as text, and 'nine' is none"),
         ({"time_s": [], "cpu_temp_c": []}, {}, "no rows"),
         ({"time_s": TIME[::-1], "cpu_temp_c": TEMP}, {}, "time runs backwards"),
         ({"time_s": TIME, "cpu_temp_c": [[1.0]] * ROWS}, {}, "holds list<item: double>, not numbers"),
         ({"time_s": TIME, "cpu_temp_c": TEMP[:5]}, {}, "does not become an Arrow table"),
+        (
+            pd.DataFrame({"time_s": [0, 1], "cpu_temp_c": [50, 51], "note": [1, "a"]}),
+            {},
+            "column note with type object",
+        ),
         ({"time_s": [np.nan] * 3, "cpu_temp_c": [np.nan] * 3}, {}, "no column is known"),
     ],
 )

@@ -19,6 +19,8 @@ from spacegrey.t2.storage.folder import module_file
 from spacegrey.t2.storage.health import health
 from spacegrey.t2.storage.verify import verify
 from spacegrey.virtual.instance import open_disk, restore
+from spacegrey.virtual.nbd.exports import Export
+from spacegrey.virtual.nbd.server import Address, Server
 
 PROGRAM = Path(sys.executable).with_name("spacegrey")
 
@@ -80,6 +82,28 @@ def test_a_lock_is_no_fault_of_the_flash(machine):
         with pytest.raises(OSError, match="locked"):
             store.read(0, PAGE)
         assert store.counters().media_errors == 0
+
+
+def test_a_disk_that_is_locked_while_it_is_served_is_not_exported_any_more(machine, tmp_path):
+    """Who is there gets errors; who comes then is told so, and not cut off at the first request."""
+
+    def asked(*words):
+        return subprocess.run(["nbdinfo", *words, uri], capture_output=True, text=True, check=False)
+
+    with machine.powered() as client, open_disk(machine, client) as store:
+        server = Server([Export("disk", store)], Address(tmp_path / "s"))
+        thread, uri = server.start(), server.address.uri("disk")
+        try:
+            assert asked("--size").stdout == f"{store.capacity}\n"
+            assert [one["export-name"] for one in json.loads(asked("--list", "--json").stdout)["exports"]] == ["disk"]
+            client.ask("lock")
+            late = asked("--size")
+            assert (late.returncode, late.stdout) == (1, "")
+            assert "no export named 'disk'" in late.stderr
+            assert json.loads(asked("--list", "--json").stdout)["exports"] == []
+        finally:
+            server.stop()
+            thread.join()
 
 
 # killed

@@ -58,3 +58,22 @@ def test_a_steep_curve_is_printed_with_temperatures_that_differ():
     temps = re.findall(r"^ *(\S+) °C +[\d,]+ rpm", done.stdout, re.MULTILINE)
     assert len(temps) == 5
     assert len(set(temps)) == 5, temps
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["idle", "--on", "imac-pro"], 0, "The processor settles at"),
+        (["imac-pro", "idle"], 0, "The processor settles at"),
+        (["idle"], 2, "forecast: idle on which machine? spacegrey forecast SELECTOR WORKLOAD, or --on SELECTOR"),
+        (
+            ["imac-pro", "idle", "--on", "imac-pro"],
+            2,
+            "forecast: the machine is named twice: imac-pro and --on imac-pro",
+        ),
+    ],
+)
+def test_forecast_takes_its_machine_as_the_other_verbs_do(words, status, says):
+    done = CliRunner().invoke(app, ["forecast", *words], prog_name="spacegrey")
+    assert done.exit_code == status, done.output
+    assert says in done.output

@@ -14,7 +14,7 @@ from spacegrey.frames import as_table
 from spacegrey.logs.gather import Gatherer
 from spacegrey.logs.names import DATAFRAME, FORMATS, Rule, quantities
 from spacegrey.logs.read import check_period
-from spacegrey.logs.text import number
+from spacegrey.logs.text import NAN, Days, clock_s, moment_s, number, plain
 from spacegrey.units import UNITS
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def frame_log(
         if column != at and found.wants(column):
             wanted[column] = _numbers(table[column], f"{name}: column {column!r}")
     if at is None:
+        _tell_text(found, table)
         seconds = np.full(table.num_rows, np.nan)
     else:
         unit = time[1] if isinstance(time, tuple) else "s"
@@ -97,7 +98,7 @@ def _unit(quantity: str, unit: str, place: str) -> tuple[float, float]:
 
 
 def _time_column(table: pa.Table, time: Column | None, place: str) -> str | None:
-    """Return the column that tells the time: the one that is named, ``time_s``, or the only one with dates."""
+    """Return the column that tells the time: the one that is named, ``time_s``, the only one of dates or durations."""
     import pyarrow as pa
 
     if time is not None:
@@ -107,10 +108,22 @@ def _time_column(table: pa.Table, time: Column | None, place: str) -> str | None
         return column
     if TIME in table.column_names:
         return TIME
-    dated = [name for name in table.column_names if pa.types.is_timestamp(table[name].type)]
-    if len(dated) > 1:
-        raise InputError(f"{place}: columns {', '.join(map(repr, dated))} hold times: name one with time=")
-    return dated[0] if dated else None
+    for is_one in (pa.types.is_timestamp, pa.types.is_duration):
+        found = [name for name in table.column_names if is_one(table[name].type)]
+        if len(found) > 1:
+            raise InputError(f"{place}: columns {', '.join(map(repr, found))} hold times: name one with time=")
+        if found:
+            return found[0]
+    return None
+
+
+def _tell_text(found: Gatherer, table: pa.Table) -> None:
+    """Warn of a column that reads as times, where none was taken: text is not guessed at."""
+    for name in table.column_names:
+        first = next((one for one in table[name].slice(0, 8).to_pylist() if one is not None), None)
+        if _is_text(table[name].type) and np.isfinite(moment_s(str(first))):
+            found.warn(f"column {plain(name)!r} holds times as text: name it with time=")
+            return
 
 
 def _seconds(column: pa.ChunkedArray[Any], unit: str, place: str) -> NDArray[np.float64]:
@@ -124,9 +137,25 @@ def _seconds(column: pa.ChunkedArray[Any], unit: str, place: str) -> NDArray[np.
         return _numbers(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), place) * 1e-6
     if pa.types.is_duration(kind):
         return _numbers(column.cast(pa.duration("us"), safe=False).cast(pa.int64()), place) * 1e-6
+    if pa.types.is_time(kind):
+        days = Days()
+        clock = _numbers(column.cast(pa.time64("us"), safe=False).cast(pa.int64()), place) * 1e-6
+        return np.array([days.at(float(one)) for one in clock], dtype=np.float64)
     if _is_text(kind):
-        raise InputError(f"{place}: times as text: make them datetimes or seconds first")
+        return _from_text([None if one is None else str(one) for one in column.to_pylist()], place)
     return _numbers(column, place) * UNITS["time"][unit][0]
+
+
+def _from_text(column: list[str | None], place: str) -> NDArray[np.float64]:
+    """Return dates with times, or times of day, that stand there as text, in seconds; NaN where there is none."""
+    days = Days()
+    read = np.array([NAN if one is None else moment_s(one) for one in column], dtype=np.float64)
+    if not np.isfinite(read).any():
+        read = np.array([NAN if one is None else days.at(clock_s(one)) for one in column], dtype=np.float64)
+    first = next((one for one in column if one is not None), "")
+    if first and not np.isfinite(read).any():
+        raise InputError(f"{place}: times as text, and {plain(first)!r} is none: make them datetimes or seconds first")
+    return read
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -141,7 +170,10 @@ def _numbers(column: pa.ChunkedArray[Any], place: str) -> NDArray[np.float64]:
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
+        # Arrow does not cast to views, which polars' categories are.
+        of_views = pa.types.is_string_view(kind.value_type)
+        column = column.cast(pa.dictionary(kind.index_type, pa.string())) if of_views else column
+        column = column.cast(pa.string() if of_views else kind.value_type)
         kind = column.type
     if _is_text(kind):
         return np.array([np.nan if one is None else number(str(one)) for one in column.to_pylist()], dtype=np.float64)

@@ -38,6 +38,8 @@ LEAST_STEP = 0.1
 MOVES = 1.5
 """A power that rises by this factor has a load that rises too."""
 NAN = float("nan")
+TIMES = {"time", "time_of_day_seconds", "elapsed time (sec)", "rdtsc", "elapsed_ns", "time_s", "timestamp", "ts", "t"}
+"""Columns that tell when a row was taken."""
 TWICE = "#"
 """Stands between a name and its number where a file has the name more than once."""
 
@@ -126,13 +128,13 @@ class Gatherer:
         if rows == 0:
             raise InputError(f"{self.path}: no rows ({what})")
         time = np.array(self.times, dtype=np.float64)
-        timed = bool(np.isfinite(time).any())
+        timed, option = bool(np.isfinite(time).any()), "period=" if self.format == DATAFRAME else "--period"
         if not timed:
             time = np.arange(rows, dtype=np.float64) * (period_s or 1.0)
             if period_s is None:
-                self.warn("no time stamps: rows are counted as seconds; give the time between rows with --period")
+                self.warn(f"no time stamps: rows are counted as seconds; give the time between rows with {option}")
         elif period_s is not None:
-            self.warn("has time stamps of its own: --period is not used")
+            self.warn(f"has time stamps of its own: {option} is not used")
         time[np.abs(time) > LATEST_S] = NAN
         known = np.flatnonzero(np.isfinite(time))
         if not len(known):
@@ -161,16 +163,33 @@ class Gatherer:
             for one in found
             if one.quantity in columns
         ]
-        unused = tuple(plain(name.replace(TWICE + TWICE, " no. ")) for name in self.rule_of if name not in used)
+        unused = tuple(
+            plain(name.replace(TWICE + TWICE, " no. "))
+            for name in self.rule_of
+            if name not in used and name.lower() not in TIMES
+        )
+        host = self._host()
+        self._tell_sockets(host, found)
         return Log(
             str(self.path), self.format, {"time_s": time, **columns}, tuple(found), unused, tuple(self.warnings),
-            timed or period_s is not None, plain(self.machine), self._host(),
+            timed or period_s is not None, plain(self.machine), host,
         )  # fmt: skip
 
     def _host(self) -> Host:
         """Return what the file tells of its machine: what its reader was told, or what its columns' names say."""
         names = (name.split(TWICE + TWICE, maxsplit=1)[0] for name in self.rule_of)
         return self.told or host_of(self.format, names, plain(self.processor)[:80])
+
+    def _tell_sockets(self, host: Host, found: list[Found]) -> None:
+        """Warn of two processors in one machine: a fit takes what is read for one."""
+        how = {one.quantity: one.how for one in found}
+        if host.sockets < 2 or "cpu_temp_c" not in how:  # noqa: PLR2004 - one is told nothing of
+            return
+        both = self.format == "turbostat"  # its line for all cores
+        temp = "of the hottest" if both else "of the first"
+        power = "of all together" if both or how.get("cpu_power_w") == "sum" else "of the first"
+        powered = f", cpu_power_w {power}" if "cpu_power_w" in how else ""
+        self.warn(f"{host.sockets} processors: cpu_temp_c is {temp}{powered}; a fit takes them for one")
 
     def _rising(self, time: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which rows come after every row before them."""
@@ -304,6 +323,9 @@ def _shown(name: str) -> str:
 def _in_units(rule: Rule, values: NDArray[np.float64], time: NDArray[np.float64]) -> NDArray[np.float64]:
     if rule.counter:
         values = _rise(values, time)
+    if rule.each_step:
+        steps = np.diff(time, prepend=NAN)
+        values = values / np.where(np.isfinite(steps), steps, np.median(np.diff(time)) if len(time) > 1 else NAN)
     values = values * rule.scale + rule.offset
     return 1.0 - values if rule.idle else values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import Field
@@ -34,6 +34,8 @@ class Host:
         How many the log names.
     complete : bool
         Whether the tool writes down every core, so that there are no more.
+    sockets : int
+        How many processors the log names.
     """
 
     processor: str = ""
@@ -41,6 +43,7 @@ class Host:
     cores: int = 0
     threads: int = 0
     complete: bool = False
+    sockets: int = field(default=0, compare=False)
 
     @property
     def words(self) -> str:
@@ -65,7 +68,7 @@ class HostRule(Spec):
 
     format: str
     match: Expression = Field(description="matches the whole name, in any case; its first group tells cores apart")
-    counts: Literal["cores", "threads", ""] = ""
+    counts: Literal["cores", "threads", "sockets", ""] = ""
     maker: Literal["Intel", "AMD", "Apple", ""] = ""
     complete: bool = Field(default=False, description="the tool writes down every core")
 
@@ -80,7 +83,7 @@ def host_of(format_: str, names: Iterable[str], processor: str = "") -> Host:
     >>> host_of("hwinfo", ["Core 0 Clock [MHz]", "Core 1 Clock [MHz]", "Core 1 VID [V]"]).cores
     2
     """
-    seen: dict[str, set[str]] = {"cores": set(), "threads": set()}
+    seen: dict[str, set[str]] = {"cores": set(), "threads": set(), "sockets": set()}
     rules = [rule for rule in _rules() if rule.format == format_]
     complete, maker = False, next((one for one in MAKERS if one in processor), "")
     for name in names:
@@ -92,7 +95,7 @@ def host_of(format_: str, names: Iterable[str], processor: str = "") -> Host:
             if rule.counts:
                 seen[rule.counts].add(match[1].lower())
                 complete = complete or rule.complete
-    return Host(processor, maker, len(seen["cores"]), len(seen["threads"]), complete)
+    return Host(processor, maker, len(seen["cores"]), len(seen["threads"]), complete, len(seen["sockets"]))
 
 
 def contradiction(log: Host, other: Host) -> tuple[str, str] | None:

@@ -108,8 +108,8 @@ class Log:
             ``{"cpu_temp_c": "Tdie", "cpu_clock_ghz": ("MHz", "MHz")}``. Columns that have the name of a quantity are
             found without.
         time : str or (str, str), optional
-            For a dataframe: the column that tells when, as datetimes or as numbers with their unit; left out:
-            ``time_s``, or the only column of datetimes.
+            For a dataframe: the column that tells when: datetimes, durations, times of day, also as text, or numbers
+            with their unit; left out: ``time_s``, or the only column of datetimes, or else of durations.
         period : str or float, optional
             Time between rows where there is no such column, such as ``"5s"``. [s]
         format : str, optional

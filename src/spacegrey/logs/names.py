@@ -77,6 +77,7 @@ class Rule(Spec):
     scale: Annotated[float, Field(gt=0)] = 1.0
     offset: float = 0.0
     counter: bool = Field(default=False, description="the column counts up; its rise each second is the quantity")
+    each_step: bool = Field(default=False, description="the column is what came together over the step before a row")
     idle: bool = Field(default=False, description="the column is the share that does not work")
     near: str = Field(default="", description="of columns of one name, that which stands nearest to this quantity's")
     beside: bool = Field(default=False, description="takes columns that another rule has, and leaves them to it too")

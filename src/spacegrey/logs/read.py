@@ -79,7 +79,8 @@ def read_log(
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: a folder, not a file" if path.is_dir() else f"{path}: no such file")
+        what = "a folder, not a file" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: {'a pipe or device: save what it tells in a file' if _is_stream(path) else what}")
     check_period(period_s)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
@@ -101,6 +102,13 @@ def read_log(
             raise InputError(f"{path}: not {FORMATS[format_]}: its head is not there") from None
         raise
     return found.log(period_s=period_s)
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        return path.is_fifo() or path.is_char_device() or path.is_socket()
+    except (OSError, ValueError):
+        return False
 
 
 def check_period(period_s: float | None) -> None:

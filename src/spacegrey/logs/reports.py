@@ -25,6 +25,7 @@ _SAMPLE = re.compile(r"\*\*\* Sampled system activity \((.{0,80}?)\) \(([\d.]{1,
 _STAMP = re.compile(r"\w{3} (\w{3}) +(\d\d?) (\d\d?):(\d\d):(\d\d) (\d{4})(?: ([+-])(\d\d)(\d\d))?$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PAIR = re.compile(r"([^:]{1,120}):\s*([-+]?[\d.]+)\s*(mW|W|Watts|MHz|Mhz|%|rpm|C|)\b(.*)$")
+_CORE = re.compile(r"Core \d+ C-state residency")
 _FRACTION = re.compile(r"\(([\d.]+) ?M[Hh]z\)")
 _SENSOR = re.compile(r"([^:]{1,80}):\s*([-+]?[\d.]+)\s*(?:(.?.?°[CF]|[CF]|.?RPM|m?W|k?J|m?V|m?A|%)(?![A-Za-z])|)")
 CHIP = re.compile(r"\S{1,120}-(isa|pci|acpi|virtual|i2c|spi|hid|mdio|scsi)(-\S{1,40}){0,3}\s*$")
@@ -47,7 +48,7 @@ def powermetrics(found: Gatherer, lines: Iterator[str]) -> None:
         header = _SAMPLE.search(line)
         if header:
             if waiting:
-                found.row(time_s, values)
+                found.row(time_s, _with_share(values))
             elapsed, stamp = number(header[2]) * 1e-3, _stamp_s(header[1])
             values, waiting = {}, True
             ahead = time_s + elapsed
@@ -69,7 +70,15 @@ def powermetrics(found: Gatherer, lines: Iterator[str]) -> None:
             value *= 1e-3
         values.setdefault(name, value)
     if waiting:
-        found.row(time_s, values)
+        found.row(time_s, _with_share(values))
+
+
+def _with_share(values: dict[str, float]) -> dict[str, float]:
+    """Return a sample with the share of Intel's cores that worked: their mean number over how many there are."""
+    cores = sum(_CORE.fullmatch(name) is not None for name in values)
+    if cores and "Avg Num of Cores Active" in values:
+        values["Share of cores active"] = values["Avg Num of Cores Active"] / cores
+    return values
 
 
 def _stamp_s(text: str) -> float:
@@ -114,17 +123,24 @@ def powermetrics_plist(found: Gatherer, path: Path) -> None:
             time_s = ahead if ahead == ahead else elapsed_s  # noqa: PLR0124
         model = table.get("hw_model")
         found.machine = model[:80] if isinstance(model, str) else found.machine
-        found.row(time_s, _with_powers(flattened(table), elapsed_s))
+        found.row(time_s, _with_derived(flattened(table), elapsed_s))
     if broken:
         found.warn(f"{broken} sample{'s are' if broken > 1 else ' is'} cut short or broken and left out")
 
 
-def _with_powers(flat: dict[str, float], elapsed_s: float) -> dict[str, float]:
-    """Return the numbers of a sample with the powers that early Apple silicon tells as energy only. [mW]."""
+def _with_derived(flat: dict[str, float], elapsed_s: float) -> dict[str, float]:
+    """Return the numbers of a sample with what follows from them: powers of energies [mW], shares of cores."""
     for part in ("package", "cpu", "gpu", "dram"):
         energy_mj = flat.get(f"processor.{part}_energy")
         if energy_mj is not None and elapsed_s > 0.0:
             flat.setdefault(f"processor.{part}_power", energy_mj / elapsed_s)
+    for name, idle in list(flat.items()):
+        what, _, last = name.rpartition(".")
+        if last == "idle_ratio" and f"{what}.down_ratio" in flat:  # switched off: neither idle nor active
+            flat[f"{what}.active_ratio"] = 1.0 - idle - flat[f"{what}.down_ratio"]
+        if last == "avg_cores_active":
+            cores = sum(one.startswith(f"{what}.cores.") and one.endswith(".c_state_ratio") for one in flat)
+            flat[f"{what}.active_share"] = idle / cores if cores else NAN
     return flat
 
 
@@ -280,7 +296,7 @@ def sensors_json(found: Gatherer, path: Path) -> None:
 
 def time_of(sample: dict[str, Any]) -> float:
     """Return the time of a JSON object: its key time, timestamp, ts or time_s, a number or ISO 8601. [s]."""
-    for key in ("time_s", "time", "timestamp", "ts", "t"):
+    for key in ("time_s", "time", "timestamp", "ts", "t", "datetime", "@timestamp"):
         value = sample.get(key)
         if isinstance(value, bool):
             continue

@@ -71,7 +71,7 @@ def _tables(found: Gatherer, lines: Iterator[str]) -> Iterator[dict[str, Any]]:
 
 def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
     """Read what an exporter shows, scraped again and again into one file; a series that stands there again is new."""
-    labels: dict[str, str] = {}
+    hosts = _Hosts()
     values: dict[str, float] = {}
     seen = set[str]()
     stamp = NAN
@@ -82,12 +82,12 @@ def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
         if not match:
             continue
         tags = dict(_LABEL.findall(match[2] or ""))
-        if match[1] == "node_hwmon_sensor_label":
-            labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")[:LONGEST_NAME]
-        if match[1] == "node_hwmon_chip_names":
-            labels[tags.get("chip", "")] = tags.get("chip_name", "")[:LONGEST_NAME]
+        labels = hosts.labels(match[1], tags)
+        name = _name(match[1], tags, labels)
+        if not hosts.reads(tags, wanted=found.wants(name)):
+            continue
         _note(found, match[1], tags)
-        name, at = _name(match[1], tags, labels), number(match[4]) * 1e-3 if match[4] else NAN
+        at = number(match[4]) * 1e-3 if match[4] else NAN
         # Many series differ in labels that no name needs: only one that is the same in all of them is the next scrape.
         series = f"{match[1]} {match[2] or ''}"
         if series in seen or (at == at and stamp == stamp and at != stamp):  # noqa: PLR0124 - not NaN
@@ -101,9 +101,55 @@ def prometheus_text(found: Gatherer, lines: Iterator[str]) -> None:
             values.setdefault(name, number(match[3]))
     if values:
         found.row(stamp, values)
+    hosts.tell(found)
 
 
-def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what may be missing is looked at
+class _Hosts:
+    """Whose series a file holds: those of one machine are a log, the first that has something a rule names."""
+
+    def __init__(self) -> None:
+        self._read: str | None = None
+        self._others: dict[str, None] = {}
+        self._labels: dict[str, dict[str, str]] = {}
+
+    @staticmethod
+    def _of(tags: dict[str, str]) -> str:
+        """Return a series' host; several exporters on one differ in their ports."""
+        host, _, port = tags.get("instance", "").rpartition(":")
+        return host if host and port.isdigit() else tags.get("instance", "")
+
+    def labels(self, metric: str, tags: dict[str, str]) -> dict[str, str]:
+        """Return what sensors and chips of a series' host are called, with what this series says of it."""
+        labels = self._labels.setdefault(self._of(tags), {}) if len(self._labels) < MOST_SERIES else {}
+        if metric == "node_hwmon_sensor_label" and len(labels) < MOST_SERIES:
+            labels[f"{tags.get('chip')} {tags.get('sensor')}"] = tags.get("label", "")[:LONGEST_NAME]
+        if metric == "node_hwmon_chip_names" and len(labels) < MOST_SERIES:
+            labels[tags.get("chip", "")] = tags.get("chip_name", "")[:LONGEST_NAME]
+        return labels
+
+    def reads(self, tags: dict[str, str], *, wanted: bool) -> bool:
+        """Tell whether a series is of the host that is read."""
+        host = self._of(tags)
+        if not host:
+            return True
+        if self._read is None and wanted:
+            self._read = host
+        if wanted and host != self._read and len(self._others) < MOST_SERIES:
+            self._others[host] = None
+        return host == self._read
+
+    def tell(self, found: Gatherer) -> None:
+        """Warn of hosts that are left out."""
+        if self._others:
+            names = [plain(one) for one in (str(self._read), *self._others)]
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""  # noqa: PLR2004 - one line
+            found.warn(
+                f"series of {len(names)} hosts: {names[0]} is read, {', '.join(names[1:4])}{more} left out; "
+                f'ask for one with {{instance="..."}}'
+            )
+
+
+def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901, PLR0912 - what may be missing is looked at
     """Read the answer to a query or a range query: series with their labels, each with times of its own."""
     try:
         answer = json.loads(whole(path))
@@ -120,18 +166,14 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
     if len(series) > MOST_SERIES:
         raise InputError(f"{path}: {len(series)} series, at most {MOST_SERIES}: ask for fewer")
     tags = [_tags(one.get("metric")) for one in series]
-    labels = {
-        f"{one.get('chip')} {one.get('sensor')}": one.get("label", "")[:LONGEST_NAME]
-        for one in tags
-        if one.get("__name__") == "node_hwmon_sensor_label"
-    }
-    for one in tags:
-        if one.get("__name__") == "node_hwmon_chip_names":
-            labels[one.get("chip", "")] = one.get("chip_name", "")[:LONGEST_NAME]
+    hosts = _Hosts()
+    labels = [hosts.labels(tag.get("__name__", ""), tag) for tag in tags]
     rows: dict[float, dict[str, float]] = {}
-    for one, tag in zip(series, tags, strict=True):
+    for one, tag, called in zip(series, tags, labels, strict=True):
+        name = _name(tag.get("__name__", ""), tag, called)
+        if not hosts.reads(tag, wanted=found.wants(name)):
+            continue
         _note(found, tag.get("__name__", ""), tag)
-        name = _name(tag.get("__name__", ""), tag, labels)
         if not found.wants(name):
             continue
         pairs = one.get("values", [one["value"]] if "value" in one else [])
@@ -142,6 +184,13 @@ def prometheus_json(found: Gatherer, path: Path) -> None:  # noqa: C901 - what m
                     rows.setdefault(at, {})[name] = value
     for at in sorted(rows):
         found.row(at, rows[at])
+    hosts.tell(found)
+    nameless = sum("__name__" not in tag for tag in tags)
+    if nameless:
+        how = "a rule knows a series by its name, which an expression such as rate() takes away: ask for the series"
+        found.warn(f"{nameless} series without a name: {how}")
+        if not rows:
+            raise InputError(f"{path}: {nameless} series without a name, and no other that is known: {how}")
 
 
 def _note(found: Gatherer, metric: str, tags: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError
@@ -18,15 +19,28 @@ if TYPE_CHECKING:
 
 _DAY_S = 86400.0
 _MOST_THREADS = 4096
+_TURBOSTAT = {"Avg_MHz", "Bzy_MHz", "Busy%", "%Busy", "TSC_MHz", "CoreTmp", "PkgTmp", "PkgWatt", "CorWatt", "GFXWatt",
+              "RAMWatt", "SysWatt", "Pkg_J", "Cor_J", "GFX_J", "RAM_J", "GFXMHz", "IRQ"}  # fmt: skip
+"""Names that turbostat gives columns: whoever shows some has two of them, or one and no other."""
+_ONE_MOMENT_S = 0.005
+"""Rows for each core are told so quickly one after the other. [s]"""
 # HWiNFO's time in one column has its milliseconds as they are, and then 03Z: a format that it does not fill in
 _UNPADDED = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)\.(\d{1,3})03Z$")
 # of HWiNFO's row of devices; behind a second colon stands a part of it
+_UNIT = re.compile(r"\[[^]]{0,20}\]$")
 _PROCESSOR = re.compile(r"CPU \[#0\]: ([^:]{1,80})")
 
 
 def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
     """Read HWiNFO's CSV: Latin-1, names that repeat, and at the end the head again and a row of devices."""
     head, sign = _head(lines)
+    rows, units = _split(lines, sign), list[str]()
+    second = next(rows, list[str]())
+    if any(second) and all(_UNIT.match(field) for field in second if field):
+        units = second
+        head = _with_units(head, units)
+    else:
+        rows = chain([second], rows)
     days, dates = Days(), Dates()
 
     unpadded = False
@@ -47,7 +61,17 @@ def hwinfo(found: Gatherer, lines: Iterator[str]) -> None:
         of_day = clock_s(fields[1]) if len(fields) > 1 else NAN
         return days.at(of_day) if day is None else day * _DAY_S + of_day
 
-    _rows(found, head, _split(lines, sign), lambda head: whole_clock if head[0] == "Date/Time" else clock)
+    def heads(fields: list[str]) -> list[str] | None:
+        if units and fields == units:
+            return []
+        return _with_units(fields, units) if _is_head(fields, head) else None
+
+    _rows(found, head, rows, lambda head: whole_clock if head[0] == "Date/Time" else clock, heads)
+
+
+def _with_units(head: list[str], units: list[str]) -> list[str]:
+    """Return names with the units of a row of their own behind them."""
+    return [f"{name.strip()} {unit}".strip() for name, unit in zip_longest(head, units, fillvalue="")]
 
 
 def power_gadget(found: Gatherer, lines: Iterator[str]) -> None:
@@ -122,37 +146,93 @@ def _column(found: Gatherer, name: str, scale: float = 1.0) -> Callable[[list[st
 
 def turbostat(found: Gatherer, lines: Iterator[str]) -> None:
     """Read turbostat: perhaps a report on the processor, then tables whose line for all cores is marked with dashes."""
-    head: list[str] = []
-    seen_head, cut = False, 0
-    cores, threads = set[tuple[str, ...]](), set[str]()
+    tables = _Turbostat(found)
     for line in lines:
         fields = line.split()
         if is_turbostat_head(fields):
-            head, seen_head = numbered(fields), True
-            continue
-        if not seen_head or not fields:
-            continue
-        per_core = [name for name in ("Package", "Node", "Die", "Core", "CPU") if name in head]
-        values = dict(zip(head, fields, strict=False))
-        if per_core and any(values.get(name) != "-" for name in per_core):
-            if len(threads) < _MOST_THREADS:
-                cores.add(tuple(values.get(name, "") for name in per_core if name != "CPU"))
-                threads.add(values.get("CPU", ""))
-            continue
-        if len(fields) < len(head):
-            cut += 1
-            continue
+            tables.begin(numbered(fields))
+        elif fields and tables.head:
+            tables.line(fields)
+    tables.end()
+
+
+class _Turbostat:
+    """Takes of each table the line for all cores: that with dashes, or the first where cores have no numbers."""
+
+    def __init__(self, found: Gatherer) -> None:
+        self.head: list[str] = []
+        self._found = found
+        self._numbers: list[str] = []
+        self._cores, self._threads, self._sockets = set[tuple[str, ...]](), set[str](), set[str]()
+        # the first table's lines, while nobody knows whether there is one for each core
+        self._waiting: list[list[str]] | None = []
+        self._only_first = self._taken = False
+        self._cut = 0
+
+    def begin(self, head: list[str]) -> None:
+        if self._waiting:
+            self._settle()
+        self.head, self._taken = head, False
+        self._numbers = [name for name in ("Package", "Node", "Die", "Core", "CPU") if name in head]
+
+    def line(self, fields: list[str]) -> None:
+        values = dict(zip(self.head, fields, strict=False))
+        if any(values.get(name) != "-" for name in self._numbers):
+            if len(self._threads) < _MOST_THREADS:
+                self._cores.add(tuple(values.get(name, "") for name in self._numbers if name != "CPU"))
+                self._threads.add(values.get("CPU", ""))
+                self._sockets.add(values.get("Package", ""))
+        elif self._numbers or self._waiting is None:
+            if not (self._only_first and self._taken):
+                self._take(fields)
+            self._taken = True
+        else:
+            self._waiting.append(fields)
+            if len(self._waiting) > _MOST_THREADS:
+                self._settle()
+
+    def end(self) -> None:
+        self._settle()
+        if {"Core", "CPU"} <= set(self.head) and self._cores:
+            self._found.told = Host(
+                cores=len(self._cores), threads=len(self._threads), complete=True, sockets=len(self._sockets)
+            )
+        if self._cut:
+            self._found.warn(f"{self._cut} rows are cut short and left out")
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        self._only_first = _of_cores(waiting, self.head)
+        for fields in waiting[: 1 if self._only_first else None]:
+            self._take(fields)
+
+    def _take(self, fields: list[str]) -> None:
+        if len(fields) < len(self.head):
+            self._cut += 1
+            return
+        values = dict(zip(self.head, fields, strict=False))
         time_s = number(values.get("Time_Of_Day_Seconds", ""))
-        found.row(time_s, {name: number(text) for name, text in values.items() if found.wants(name)})
-    if {"Core", "CPU"} <= set(head) and cores:
-        found.told = Host(cores=len(cores), threads=len(threads), complete=True)
-    if cut:
-        found.warn(f"{cut} rows are cut short and left out")
+        self._found.row(time_s, {name: number(text) for name, text in values.items() if self._found.wants(name)})
+
+
+def _of_cores(block: list[list[str]], head: list[str]) -> bool:
+    """Tell whether the rows below a head without numbers of cores are one for all of them, and one for each."""
+    after = block[1:]
+    if not after:
+        return False
+    if 2 * sum(len(fields) < len(head) for fields in after) >= len(after) > 1:
+        return True  # what is told once for a package is not there for its other cores
+    if "Time_Of_Day_Seconds" not in head:
+        return False
+    place = head.index("Time_Of_Day_Seconds")
+    times = [number(fields[place]) for fields in block if len(fields) > place]
+    return bool(times) and max(times) - min(times) < _ONE_MOMENT_S * len(times)
 
 
 def is_turbostat_head(fields: list[str]) -> bool:
     """Tell whether a line is the head of turbostat's table."""
-    return "Avg_MHz" in fields or "Bzy_MHz" in fields or {"PkgWatt", "PkgTmp"} <= set(fields)
+    names = _TURBOSTAT.intersection(fields)
+    return bool(names) and (len(names) > 1 or names <= {"Avg_MHz", "Bzy_MHz"} or len(fields) == 1)
 
 
 def _head(lines: Iterator[str]) -> tuple[list[str], str]:

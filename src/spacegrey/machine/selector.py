@@ -188,7 +188,13 @@ def parse_what_if(key: str, text: str, place: str) -> float:
     >>> parse_what_if("ambient", "95F", "ambient"), parse_what_if("fan", "max", "fan")
     (35.0, inf)
     """
-    value = float("inf") if (key, text) == ("fan", "max") else parse_quantity(text, KINDS.get(key, "share"), place)
+    try:
+        value = float("inf") if (key, text) == ("fan", "max") else parse_quantity(text, KINDS.get(key, "share"), place)
+    except InputError as error:
+        if key != "fan":
+            raise
+        choices = f"'max', a speed such as 2000rpm, or a curve such as {FAN_CURVE_FORM}"
+        raise InputError(f"{error}; a fan is {choices}") from None
     low, high, unit = RANGES[key]
     if not low <= value <= high and value != float("inf"):
         outside = f"outside {low} to {high}{unit}" if high != float("inf") else f"below {low}{unit}"

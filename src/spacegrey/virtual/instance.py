@@ -12,11 +12,9 @@ from __future__ import annotations
 import importlib
 import secrets
 import shutil
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tomli_w
@@ -28,9 +26,11 @@ from spacegrey.sourced import CATALOG, Spec, read_settings, read_toml
 from spacegrey.t2.enclave.client import EnclaveClient, Starting, switch_on
 from spacegrey.t2.enclave.messages import Busy
 from spacegrey.t2.enclave.uid import Protection
+from spacegrey.virtual.making import whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from spacegrey.t2.storage.store import Store
 
@@ -197,13 +197,7 @@ def create(
         The folder is taken or cannot be written, or the machine has no T2 that is described.
     """
     folder = folder.absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: there is something already; name a new folder")
-    try:
-        beside = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
-    try:
+    with whole(folder, (CHIP, DISK, FILE)) as beside:
         for part in (beside / CHIP, beside / DISK):
             part.mkdir(mode=0o700)
         with Starting(beside / CHIP, beside / DISK) as starting:  # it loads while the machine is looked up
@@ -219,12 +213,6 @@ def create(
             client.switch_off()
         content = made.file.model_dump(exclude={"source", "assumed"})
         (beside / FILE).write_text(tomli_w.dumps(content), encoding="utf-8")
-        beside.rename(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {(error.strerror or str(error)).lower()}") from None
-    finally:
-        if beside.exists():
-            shutil.rmtree(beside)
     return Instance(folder, made.file)
 
 
@@ -288,6 +276,8 @@ def restore(instance: Instance, passphrase: bytes | bytearray = b"") -> None:
         (instance.disk / PAIRING).unlink(missing_ok=True)
         for module in instance.disk.glob("module-*"):
             module.unlink()
+        for left in instance.disk.glob(".disk-*"):  # by a restore that was killed
+            shutil.rmtree(left, ignore_errors=True)
         _format(instance, client, capacity)
     finally:
         client.switch_off()

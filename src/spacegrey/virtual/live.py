@@ -138,7 +138,7 @@ def serve(instance: Instance, manager: Manager, stopped: Callable[[], bool], rea
     try:
         lock = os.open(instance.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise Refusal(f"{instance.folder}: {(error.strerror or 'cannot be written').lower()}") from None
+        raise Refusal(f"{instance.folder / LOCK}: {(error.strerror or 'cannot be written').lower()}") from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

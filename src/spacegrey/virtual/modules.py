@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from spacegrey.errors import InputError, Refusal
@@ -50,18 +51,33 @@ def swap(folder: Path, module: int, file: Path) -> str | None:
     slot = _slot(folder, module, empty=True)
     if not file.is_file():
         raise InputError(f"{file}: no module there")
+    if slot.exists() and file.samefile(slot):
+        raise InputError(f"{file}: the module that is in slot {module} already")
     ModuleFile(file).close()
     aside = slot.with_suffix(".pulled")
     if aside.exists():
-        raise InputError(f"{aside}: left by an exchange that was cut short; put it back first")
+        was = f"it is the module that was in slot {module}; move it to where it belongs"
+        todo = was if slot.exists() else f"put it back: mv {quote(str(aside))} {quote(str(slot))}"
+        raise InputError(f"{aside}: left by an exchange that was cut short; {todo}")
     if file.stat().st_dev != folder.stat().st_dev:
         raise InputError(f"{file}: on another file system; copy it beside {folder} first (cp --sparse=always)")
-    if slot.exists():
-        ModuleFile(slot).close()
-        _move(slot, aside)
-    _move(file, slot)
-    if aside.exists():
+    file = file.resolve()  # the module, not a name for it
+    if not slot.exists():
+        _move(file, slot)
+        return refusal(folder)
+    ModuleFile(slot).close()
+    _move(slot, aside)
+    try:
+        _move(file, slot)
+    except InputError:
+        _move(aside, slot)
+        raise
+    try:
         _move(aside, file)
+    except InputError:
+        _move(slot, file)
+        _move(aside, slot)
+        raise
     return refusal(folder)
 
 

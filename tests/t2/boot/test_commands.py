@@ -107,6 +107,8 @@ def test_the_firmware_password_gates_keys(shell, one, signer):
     held = {"SPACEGREY_FIRMWARE_PASSWORD": "start"}
     shell("t2", "firmware-password", "set", one, **NEW_FIRMWARE)
     assert shell.json("t2", "boot", one, "--hold", "option", code=1)["code"] == "firmware-password-needed"
+    shell("t2", "boot", one, "--hold", "option", code=1)
+    assert shell.said.endswith("give it with --firmware-password\n")
     found = shell.json("t2", "boot", one, "--hold", "option", "--firmware-password", **held)
     assert found["outcome"] == "startup-manager"
     assert shell.json("t2", "boot", one, "--hold", "t")["code"] == "key-ignored"
@@ -248,6 +250,12 @@ def test_a_signer_is_made_serves_and_signs_no_longer(tmp_path):
         (("boot-camp", "on", "one", "--loader", "nowhere"), "nowhere: no such file"),
         (("boot-camp", "maybe", "one"), "on"),
         (("signer", "reset-file", "one", "--request", "x", "--out", "y"), "not what"),
+        (("signer", "serve", "one", "--port", "99999"), "--port"),
+        (("activate", "one", "--network", "http://["), "--network 'http://[': no http address"),
+        (("activate", "one", "--network", "127.0.0.1:8080"), "no http address, such as http://127.0.0.1:8080"),
+        (("revive", "one", "--network", "http://127.0.0.1:99999"), "no http address"),
+        (("boot", "one", "--network", "ftp://127.0.0.1"), "no http address"),
+        (("restore", "one", "--yes", "--network", ""), "no http address"),
     ],
 )
 def test_wrong_input_is_one_clear_line(shell, monkeypatch, words, said):

@@ -28,11 +28,13 @@ def dust_check(
 ) -> None:
     """Say what a machine's cooling lost between two logs.
 
-    The older log is fitted; of the newer only the way from the sink into the air and the room may differ.
+    The older log is fitted; of the newer only the way from the sink into the air and the room may differ. Where the
+    newer one does not fit that, the first way out of the chip is looked at: old paste.
     """
     from spacegrey.interfaces.cli.calibrate import ambient_option, print_judged
     from spacegrey.interfaces.cli.log import read_option
     from spacegrey.interfaces.cli.output import write_json
+    from spacegrey.simulation.calibration.drift import INNER
     from spacegrey.simulation.calibration.drift import dust_check as check
 
     logs = [read_option(file, period, None, names) for file in (before, after)]
@@ -45,7 +47,7 @@ def dust_check(
         })  # fmt: skip
         return
     typer.echo(f"{drift.words(before.name)}")
-    if ambient is None and not all("ambient_temp_c" in log for log in logs):
+    if drift.what != INNER and ambient is None and not all("ambient_temp_c" in log for log in logs):
         typer.echo("rooms not known: taken to be within 4 °C of each other; tell them with --ambient")
         if drift.shown and drift.room_k is not None:
             how = f"{abs(drift.room_k):.1f} °C {'warmer' if drift.room_k > 0.0 else 'colder'}"

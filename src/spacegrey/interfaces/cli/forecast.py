@@ -11,15 +11,21 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 spacegrey forecast imac-pro all-out
+spacegrey forecast all-out --on imac-pro+dust=0.5
 spacegrey forecast imac-pro:18-core+ambient=35C,power-limit=120W cinebench-r23
 """
 
 
 def forecast(
-    selector: Annotated[str, typer.Argument(metavar="SELECTOR", help="The machine, its options and its room.")],
-    workload: Annotated[
-        str, typer.Argument(metavar="WORKLOAD", help="A workload of the library, or a TOML file of your own.")
+    selector: Annotated[
+        str, typer.Argument(metavar="SELECTOR", help="The machine, its options and its room; or say it with --on.")
     ],
+    workload: Annotated[
+        str | None, typer.Argument(metavar="WORKLOAD", help="A workload of the library, or a TOML file of your own.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="SELECTOR", help="The machine, as other verbs have it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (keys: docs/json.md).")] = False,
 ) -> None:
     """Say where temperatures and fans settle, and when.
@@ -28,12 +34,20 @@ def forecast(
     """
     from dataclasses import asdict
 
+    from spacegrey.errors import InputError
     from spacegrey.interfaces.cli.output import say_when_compiling, write_json
     from spacegrey.machine.assembly import machine
     from spacegrey.simulation.settling import BAND
     from spacegrey.simulation.settling import forecast as settle
     from spacegrey.workload.library import workload as workload_named
 
+    if on is not None and workload is not None:
+        raise InputError(f"forecast: the machine is named twice: {selector} and --on {on}")
+    if on is None and workload is None:
+        raise InputError(
+            f"forecast: {selector} on which machine? spacegrey forecast SELECTOR WORKLOAD, or --on SELECTOR"
+        )
+    selector, workload = (on, selector) if on is not None else (selector, str(workload))
     built, asked = machine(selector), workload_named(workload)
     say_when_compiling()
     found = settle(asked, built)

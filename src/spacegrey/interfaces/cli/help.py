@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
+import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -66,6 +69,7 @@ class Verbs(TyperGroup):
         try:
             returned = super().main(*args, standalone_mode=False, **extra)
             status = returned if isinstance(returned, int) else 0
+            sys.stdout.flush()
         except InputError as error:
             status, line = 2, f"error: {error}"
         except Refusal as error:
@@ -74,8 +78,13 @@ class Verbs(TyperGroup):
             status = INTERRUPTED
         except _USAGE_ERROR as error:
             status, line = 2, _usage(error)
+        except OSError as error:
+            status, line = 2, f"error: {_trouble(error)}"
         if line:
-            typer.echo(f"spacegrey: {_one_line(line)}", err=True)
+            with suppress(OSError):  # nobody is to be told; the status is the same
+                typer.echo(f"spacegrey: {_one_line(line)}", err=True)
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
         sys.exit(status)
 
 
@@ -89,6 +98,27 @@ def _format_help(
     epilog, verb.epilog = verb.epilog, None
     write(ctx, formatter)
     _print_examples(epilog)
+
+
+_UNWRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
+
+
+def _trouble(error: OSError) -> str:
+    """Return where this computer failed, and why. Verbs name their files: what has no name is the output."""
+    reason = (error.strerror or str(error)).lower()
+    if isinstance(error.filename, (str, bytes)):
+        return f"{os.fsdecode(error.filename)}: {reason}"
+    return f"the output cannot be written: {reason}" if error.errno in _UNWRITTEN else reason
+
+
+def _let_go(stream: TextIO) -> None:
+    """Drop what a stream does not take, or Python says so at its end, with a status of its own."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _usage(error: Any) -> str:  # noqa: ANN401 - click's error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,8 @@ spacegrey log turbostat.txt --period 5s --out log.parquet
 
 CELLS = 16
 MOST_NAMES = 12
+LIKELY = re.compile(r"temp|power|watt|fan|rpm|[°\[]C\b|\[W\]", re.IGNORECASE)
+"""Of columns that are not used, those whose quantity a log can hold are shown first."""
 
 
 def log(
@@ -146,6 +149,7 @@ def _print(read: Log) -> None:
     for warning in read.warnings:
         out.print(f"- {warning}")
     if read.unused:
-        listed = ", ".join(read.unused[:MOST_NAMES])
+        first = sorted(read.unused, key=lambda name: LIKELY.search(name) is None)
+        listed = ", ".join(first[:MOST_NAMES])
         more = f" and {len(read.unused) - MOST_NAMES} more" if len(read.unused) > MOST_NAMES else ""
         out.print(f"\n{len(read.unused)} columns not used: {listed}{more}")

@@ -34,6 +34,21 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+def checked_network(url: str | None) -> None:
+    """See that an address, if there is one, can be asked over HTTP; raises `InputError`."""
+    if url is None:
+        return
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == "http" and parts.hostname and parts.port != 0 and url.isascii() and " " not in url
+    except ValueError:  # its port or its brackets
+        good = False
+    if not good:
+        raise InputError(f"--network {url!r}: no http address, such as http://127.0.0.1:8080")
+
+
 def passphrase(instance: Instance, secrets: Secrets) -> bytes | None:
     """Return the passphrase of a chip that needs one and is off; None where none is needed."""
     from spacegrey.t2.enclave.client import is_on

@@ -11,7 +11,7 @@ import typer
 
 from spacegrey.errors import InputError
 from spacegrey.interfaces.cli.passwords import Secrets
-from spacegrey.interfaces.cli.t2_arguments import AsJson, Dir, Fd, Network, Switch, passphrase
+from spacegrey.interfaces.cli.t2_arguments import AsJson, Dir, Fd, Network, Switch, checked_network, passphrase
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -67,6 +67,7 @@ def opened(
     from spacegrey.virtual.instance import open_instance
     from spacegrey.virtual.starting import open_boot, settle
 
+    checked_network(url)
     instance = open_instance(folder)
     phrase = passphrase(instance, secrets)
     with instance.powered(passphrase=phrase, repair=repair or None) as client:
@@ -160,6 +161,7 @@ def boot(
 def _show_result(result: BootResult) -> None:
     from spacegrey.interfaces.cli.output import console, table
     from spacegrey.t2.boot.log import register
+    from spacegrey.t2.boot.results import Stop
 
     out = console()
     shown = table(out, "|stage", "|object", "|sha-384", "verdict")
@@ -171,6 +173,8 @@ def _show_result(result: BootResult) -> None:
     out.print(f"in {result.outcome}" + (f": {result.reason}" if result.reason else ""))
     if result.code:
         out.print(f"code {result.code}, byte {result.failure:#04x}")
+    if result.code == Stop.PASSWORD_NEEDED:
+        out.print("give it with --firmware-password")
 
 
 def policy(

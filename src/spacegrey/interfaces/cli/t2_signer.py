@@ -56,7 +56,9 @@ def signer(
         Path | None,
         typer.Option("--from", metavar="FOLDER", help="add-system: a folder with boot.efi and immutablekernel."),
     ] = None,
-    port: Annotated[int | None, typer.Option("--port", help="serve: which port (default: a free one).")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="serve: which port (default: a free one).")
+    ] = None,
     command: Annotated[
         str | None,
         typer.Option("--run", metavar="COMMAND", help="serve: run this in a shell, with the address in $url, and end."),

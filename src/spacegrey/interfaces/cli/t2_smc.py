@@ -57,11 +57,11 @@ def live(
         follower = threading.Thread(target=follow, args=(command,))
 
         def ready() -> None:
+            if as_json:
+                write_json({"running": str(folder), "work": work, "speed": speed})
             if command is not None:
                 follower.start()
-            elif as_json:
-                write_json({"running": str(folder), "work": work, "speed": speed})
-            else:
+            elif not as_json:
                 what = work if work == "idle" else f"{work}, then idle"
                 typer.echo(f"{folder} runs: {what} (Ctrl-C ends it)")
 

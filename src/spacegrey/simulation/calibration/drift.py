@@ -43,6 +43,12 @@ MOST_ROOMS_APART_K = 15.0
 """Rooms in which one machine works are seldom further apart than winter and a summer's attic. Assumed. [K]"""
 MOST_CHANGE = 2.5
 """Dust and old paste change a whole resistance by no more than this factor. Assumed: half is seen at most."""
+INNER = "out_of_chip"
+"""What is named where it is not the way into the air that changed."""
+LEAST_INNER, Z99 = 0.15, 2.576
+"""Of the way out of the chip a change is told from this share on, and where it is so many standard deviations."""
+MOSTLY = 0.5
+"""... and makes so much of the change of the whole: how a ladder's other lumps share the rest is not the machine's."""
 SAME_FAN = 0.05
 """Whole resistances are compared where the fans ran as fast, within this share."""
 
@@ -94,7 +100,10 @@ class Drift:
         if self.lost < 0.0:
             verb, ends = "gained", (-self.lost, -self.high, -self.low)
         share, low, high = (f"{100.0 * one:.0f}" for one in ends)
-        return f"your cooling {verb} {share} % since {since} (90 % band: {low} to {high} %)"
+        told = f"{verb} {share} % since {since} (90 % band: {low} to {high} %)"
+        if self.what == INNER:
+            return f"the way out of the chip {told}: paste, or how the sink sits, not dust"
+        return f"your cooling {told}"
 
     def plot(self) -> Figure:
         """Return the share of the cooling that is gone, with its band, beside what would be no change.
@@ -224,7 +233,9 @@ def dust_check(before: Log, after: Log, *, ambient_c: float | None = None) -> tu
     fixed: dict[str, float] = {}
     if rooms[0] is not None and rooms[1] is not None:
         fixed = {"room": rooms[0], "later_room": rooms[1] - rooms[0]}
-    drift = _loss(joined(first.data, data), first, fixed)
+    both = joined(first.data, data)
+    drift, together = _loss(both, first, fixed)
+    drift = _inner_loss(first, data, together, {} if rooms[1] is None else {"room": rooms[1]}) or drift
     if not 1.0 / MOST_CHANGE < drift.before / drift.after < MOST_CHANGE:
         raise Refusal(
             f"{before.name} shows {drift.before:.2g} K/W and {after.name} {drift.after:.2g} K/W: no dust and no paste "
@@ -266,7 +277,29 @@ def _room_instead(found: Searched) -> float | None:
     return instead if abs(instead) <= MOST_ROOMS_APART_K else None
 
 
-def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
+def _inner_loss(first: Fit, later: Course, together: Searched, fixed: dict[str, float]) -> Drift | None:
+    """Return what was lost on the first way out of the chip, where the later log does not fit the older one's."""
+    order, room = first.shape.order, "room" in first.found.names
+    if order == 1 or room == ("room" in fixed):
+        return None  # one lump has no sink; over another air its numbers are others
+    everything = np.ones(len(later.time_s), dtype=bool)
+    alone = search(later, first.shape, everything, fixed=fixed, near=[first.found], starts=FOLD_STARTS, banded=True)
+    rows = len(first.data.time_s), len(later.time_s)
+    apart = (first.found.cost * rows[0] + alone.cost * rows[1]) / sum(rows)
+    if apart > MUCH_BETTER * together.cost:
+        return None
+    before, after = first.found.values["r1"], alone.values["r1"]
+    spreads = first.found.spread("r1"), alone.spread("r1")
+    whole = sum(alone.values[f"r{one}"] - first.found.values[f"r{one}"] for one in range(1, order + 1))
+    surely = Z99 * float(np.hypot(*spreads))
+    if abs(float(np.log(after / before))) < max(LEAST_INNER, surely):
+        return None
+    if (after - before) * np.sign(whole) < MOSTLY * abs(whole):
+        return None
+    return _drift(INNER, before, spreads[0], after, spreads[1])
+
+
+def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> tuple[Drift, Searched]:
     """Return what two courses as one show: all their numbers but the way into the air and the room are the same."""
     everything = np.ones(len(both.time_s), dtype=bool)
     most, warmed = max(first.shape.order, 2), first.shape.warmed and "room" in fixed
@@ -293,4 +326,4 @@ def _loss(both: Course, first: Fit, fixed: dict[str, float]) -> Drift:
     slope[found.names.index("loss")] = -new[-1] / after
     spread = float(np.sqrt(max(slope @ found.covariance @ slope, 0.0)))
     drift = _drift("sensor_to_air" if order == 1 else "whole_resistance", before, spread, after, 0.0)
-    return replace(drift, room_k=instead)
+    return replace(drift, room_k=instead), found

@@ -145,6 +145,8 @@ def read_record(path: Path) -> Record:
     InputError
         Missing, or not a record of this version.
     """
+    if path.is_file() and path.suffix.lower() != ".toml":
+        raise InputError(f"{path}: not a fit: --record F.toml of calibrate writes one; two logs go to dust-check")
     document = read_toml(path)
     kept = read_settings(Record, document.data.get("fit"), document, ["fit"])
     if kept.format != FORMAT:

@@ -54,6 +54,8 @@ BETTER = 0.975
 """A shape with more numbers must err by so much less than a simpler one ..."""
 LEAST_GAIN_K = 0.05
 """... and by more than readings can show. [K]"""
+NEAR_K, CLEARLY = 1.0, 0.9
+"""Errors near whole degrees are beaten by chance: the squared error of the rows fitted to must fall so far too. [K]"""
 FEWER_STARTS = 128
 FOLD_STARTS = 32
 
@@ -279,8 +281,7 @@ def _chosen(log: Log, fixed: dict[str, float], sensor: str, update: Callable[[fl
     data, lead_s = _driven(log, fixed, sensor)
     use = ~data.held
     update(0.3)
-    tried: list[Tried] = []
-    fitted: dict[Shape, Searched] = {}
+    tried, fitted = list[Tried](), dict[Shape, Searched]()
     left_out: dict[Shape, list[NDArray[np.float64]]] = {}
     # Where the fan is logged the flow is known, and nothing is left to follow the rise.
     shapes = [shape for shape in SHAPES if not (shape.rises and data.fan_max_rpm)]
@@ -291,7 +292,7 @@ def _chosen(log: Log, fixed: dict[str, float], sensor: str, update: Callable[[fl
         errors = left_out[shape] = _left_out(data, found, fixed)
         tried.append(Tried(shape, _rmse(errors)))
         update(0.3 + 0.6 * (place + 1) / len(shapes))
-    shape = _simplest(tried)
+    shape = _simplest(tried, {one: found.cost for one, found in fitted.items()})
     return _Chosen(data, lead_s, fitted[shape], left_out[shape], tuple(tried))
 
 
@@ -379,14 +380,17 @@ def _ahead(data: Course, found: Searched, fixed: dict[str, float]) -> list[NDArr
     return [wrong[data.block == number] for number in np.unique(data.block[out])]
 
 
-def _simplest(tried: list[Tried]) -> Shape:
-    """Return the simplest shape that no larger one beats by more than chance."""
+def _simplest(tried: list[Tried], costs: dict[Shape, float]) -> Shape:
+    """Return the simplest shape that no larger one beats by more than chance; ``costs`` are of the rows fitted to."""
     # Air that other parts warm is there in every machine: it comes before another lump.
     ordered = sorted(tried, key=lambda one: (_size(one.shape), one.shape.rises, not one.shape.warmed))
     chosen = ordered[0]
     for one in ordered[1:]:
         # A fan that nobody logged may run as it likes: what follows the rise must gain more than another lump.
-        less = BETTER**2 if one.shape.rises and not chosen.shape.rises else BETTER
+        follows = one.shape.rises and not chosen.shape.rises
+        less = BETTER**2 if follows else BETTER
+        if follows and chosen.left_out_rmse_k < NEAR_K and costs[one.shape] > CLEARLY * costs[chosen.shape]:
+            continue
         if one.left_out_rmse_k < min(less * chosen.left_out_rmse_k, chosen.left_out_rmse_k - LEAST_GAIN_K):
             chosen = one
     return chosen.shape

@@ -20,9 +20,28 @@ FORMAT = 1
 
 
 def state_folder() -> Path:
-    """Return where this user's programs keep their state (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "spacegrey" / "t2"
+    """Return where this user's programs keep their state (XDG Base Directory Specification).
+
+    A path that is not absolute does not count, as the specification has it: from another folder it would be another
+    one, and what is remembered there would be forgotten.
+
+    Raises
+    ------
+    Refusal
+        There is no such place.
+    """
+    base = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not base.is_absolute():
+        try:
+            home = Path.home()
+        except RuntimeError:  # neither HOME nor an entry of this user's
+            home = Path()
+        base = home / ".local" / "state"
+    if not base.is_absolute():
+        raise Refusal(
+            "no place to remember this machine's latest state: $HOME is no absolute path; set it, or $XDG_STATE_HOME"
+        )
+    return base / "spacegrey" / "t2"
 
 
 @dataclass(frozen=True)

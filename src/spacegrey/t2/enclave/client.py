@@ -26,6 +26,10 @@ SLOWEST_S = 60.0
 """How long an answer may take: a password, on a computer that has much else to do. [s]"""
 
 
+class Off(Refusal):
+    """There is no enclave that answers."""
+
+
 class EnclaveClient:
     """A way to an enclave that is on: each message has a line of its own.
 
@@ -37,7 +41,7 @@ class EnclaveClient:
     Raises
     ------
     Refusal
-        It is off.
+        It is off: `Off`; or it cannot be reached.
     """
 
     def __init__(self, chip: Path) -> None:
@@ -128,9 +132,13 @@ def _connected(chip: Path) -> socket.socket:
         # The path of a socket is short, and a machine's folder may lie deep.
         place = f"/proc/self/fd/{folder}/{SOCKET}" if sys.platform == "linux" else str(run_folder(chip) / SOCKET)
         line.connect(place)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         line.close()
-        raise Refusal("the machine's enclave is off") from None
+        raise Off("the machine's enclave is off") from None
+    except OSError as error:
+        line.close()
+        reason = (error.strerror or str(error)).lower()
+        raise Refusal(f"{run_folder(chip)}: it cannot be seen whether the machine is on: {reason}") from None
     finally:
         if folder >= 0:
             os.close(folder)
@@ -151,10 +159,16 @@ def _channel(chip: Path, handle: str) -> End:
 
 
 def is_on(chip: Path) -> bool:
-    """Tell whether an enclave answers."""
+    """Tell whether an enclave answers.
+
+    Raises
+    ------
+    Refusal
+        It cannot be told: the folder is another user's, or more clients come than it takes.
+    """
     try:
         _connected(chip).close()
-    except Refusal:
+    except Off:
         return False
     return True
 

@@ -125,7 +125,10 @@ def read_keybag(folder: Path, generation: int, uid: Uid, nonce: bytes) -> Keybag
             raise Refusal(f"{path} is not what this chip wrote last: an older copy, another machine's, or changed")
         return Keybag.model_validate(_today(content))
     except FileNotFoundError:
-        raise Refusal(f"{path} is missing: the disk's wrapped keys are another state's than the chip's") from None
+        raise Refusal(
+            f"{path} is missing: the disk's wrapped keys are another state's than the chip's; "
+            "put it back, or 'spacegrey t2 restore DIR' makes an empty disk"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError):
         raise Refusal(f"{path} cannot be read") from None
 

@@ -367,7 +367,9 @@ def main(arguments: list[str]) -> int:
     except InputError as error:
         answer = {"ok": False, "kind": "input", "text": str(error)}
     except OSError as error:
-        answer = {"ok": False, "kind": "refusal", "text": f"the enclave does not start: {error.strerror or error}"}
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        answer = {"ok": False, "kind": "refusal", "text": f"the enclave does not start: {where}{reason}"}
     if service is None:
         sys.stdout.write(json.dumps(answer) + "\n")
         return 1

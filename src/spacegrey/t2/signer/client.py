@@ -111,7 +111,7 @@ class SigningService:
     def _ask(self, path: str, content: bytes | None, headers: dict[str, str] | None = None) -> bytes:
         if self.url is None:
             raise Unreachable("no network: the signing server cannot be asked")
-        if not self.url.startswith("http://"):
+        if not self.url.lower().startswith("http://"):
             raise Unreachable(f"{self.url} is no http address")
         asked = urllib.request.Request(  # noqa: S310 - the address was checked
             self.url + path, content, headers or {}

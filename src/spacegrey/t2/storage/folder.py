@@ -136,7 +136,7 @@ def paired(folder: Path) -> tuple[str, list[str]]:
     """
     try:
         found: object = json.loads((folder / PAIRING).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: no disk here ({PAIRING} is missing)") from None
     except (OSError, ValueError, RecursionError):
         raise Refusal(f"{folder / PAIRING} cannot be read") from None

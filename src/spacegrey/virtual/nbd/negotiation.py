@@ -66,6 +66,7 @@ class Negotiation:
         self._exports = exports
         self._start_tls = start_tls
         self._wishes = _Wishes()
+        self._opened: set[str] = set()
 
     def run(self) -> Agreed:
         """Talk until an export is chosen.
@@ -138,9 +139,20 @@ class Negotiation:
             text = name.decode()
         except UnicodeDecodeError:
             return None
+        found = self._exports.get(text)
         if not text and len(self._exports) == 1:
-            return next(iter(self._exports.values()))
-        return self._exports.get(text)
+            found = next(iter(self._exports.values()))
+        return found if found and self._open(found) else None
+
+    def _open(self, export: Export) -> bool:
+        """Tell whether an export's disk can be used: a volume that was locked meanwhile is not exported."""
+        if export.name not in self._opened:
+            try:
+                export.disk.room(PREFERRED_BLOCK)
+            except OSError:
+                return False
+            self._opened.add(export.name)  # a room is this thread's for good: one is enough
+        return True
 
     def _agree(self, export: Export) -> Agreed:
         allocation = self._wishes.context_of == export.name and self._wishes.structured
@@ -158,7 +170,7 @@ class Negotiation:
         if data:
             self._reply(p.LIST, p.REP_ERR_INVALID, b"LIST has no data")
             return
-        for export in self._exports.values():
+        for export in filter(self._open, self._exports.values()):
             name = export.name.encode()
             self._reply(p.LIST, p.REP_SERVER, struct.pack(">I", len(name)) + name)
         self._reply(p.LIST, p.REP_ACK)
@@ -176,7 +188,7 @@ class Negotiation:
             return None
         export = self._find(name)
         if export is None:
-            self._reply(option, p.REP_ERR_UNKNOWN, b"no such export")
+            self._reply(option, p.REP_ERR_UNKNOWN, b"no such export, or it is locked")
             return None
         sizes = struct.pack(">HQH", p.INFO_EXPORT, export.disk.capacity, transmission_flags(export.disk))
         self._reply(option, p.REP_INFO, sizes)
@@ -199,7 +211,7 @@ class Negotiation:
         name, queries = parsed
         export = self._find(name)
         if export is None:
-            self._reply(option, p.REP_ERR_UNKNOWN, b"no such export")
+            self._reply(option, p.REP_ERR_UNKNOWN, b"no such export, or it is locked")
             return
         wanted = p.BASE_ALLOCATION in queries
         if option == p.LIST_META_CONTEXT:

@@ -184,10 +184,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(address: Address) -> tuple[socket.socket, Address]:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = None
     try:
         if address.path:
             _remove_stale(address.path)
-            listener = socket.socket(socket.AF_UNIX)
+        listener = socket.socket(socket.AF_UNIX if address.path else family)
+        if address.path:
             before = os.umask(0o077)  # the socket is its owner's alone from its first moment
             try:
                 listener.bind(str(address.path))
@@ -195,15 +198,16 @@ def _listen(address: Address) -> tuple[socket.socket, Address]:
                 os.umask(before)
             found = address
         else:
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            listener = socket.socket(family)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address.host, address.port))
             found = Address(None, address.host, listener.getsockname()[1])
         listener.listen(MOST_CLIENTS)
     except OSError as error:
+        if listener:
+            listener.close()
         where = str(address.path or f"{address.host}:{address.port}")
-        raise InputError(f"cannot listen on {where}: {(error.strerror or str(error)).lower()}") from None
+        choices = "name another place with --socket, or choose --tcp" if address.path else "name another with --tcp"
+        raise InputError(f"cannot listen on {where}: {(error.strerror or str(error)).lower()}; {choices}") from None
     return listener, found
 
 
