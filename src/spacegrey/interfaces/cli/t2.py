@@ -172,7 +172,7 @@ def lock(
 ) -> None:
     """Switch the chip off: it forgets every key."""
     from spacegrey.errors import Refusal
-    from spacegrey.interfaces.cli.output import console, write_json
+    from spacegrey.interfaces.cli.output import write_json
     from spacegrey.t2.enclave.client import is_on
 
     instance = _instance(folder)
@@ -184,7 +184,7 @@ def lock(
     if as_json:
         write_json({"on": False})
     else:
-        console().print(f"{folder}: off")
+        typer.echo(f"{folder}: off")
 
 
 def passwd(folder: Dir, user: User = None, password_fd: Fd = None, as_json: AsJson = False) -> None:
