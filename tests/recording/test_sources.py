@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -181,12 +182,33 @@ def test_a_counter_follows_a_thread_and_agrees_with_its_clock():
     counter = Counter(TASK_CLOCK_NS)
     if not counter.follow([os.getpid()]):
         pytest.skip("perf events are not allowed here")
-    before, begun = counter.read(), time.thread_time()
-    spin(3_000_000)
-    spent = time.thread_time() - begun
-    assert (counter.read() - before) * 1e-9 == pytest.approx(spent, rel=0.1, abs=0.005)
+    pairs = []
+    for _ in range(4):  # a virtual machine's neighbours may come between the two clocks
+        before, begun = counter.read(), time.thread_time()
+        spin(3_000_000)
+        spent = time.thread_time() - begun
+        pairs.append(((counter.read() - before) * 1e-9, pytest.approx(spent, rel=0.1, abs=0.005)))
+        if pairs[-1][0] == pairs[-1][1]:
+            break
+    else:
+        pytest.fail(f"{pairs}")
     counter.close()
     assert math.isnan(counter.read())
+
+
+def test_a_counter_of_some_threads_only_is_none():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    counter = Counter(TASK_CLOCK_NS)
+    if not counter.follow([os.getpid()]):
+        pytest.skip("this system lets nobody count")
+    counter.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 20, hard))
+    try:
+        assert not counter.follow([os.getpid()] * 100)
+        assert math.isnan(counter.read())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        counter.close()
 
 
 def test_a_counter_that_may_not_be_read_is_not_a_number():

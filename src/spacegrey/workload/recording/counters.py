@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from spacegrey.workload.recording.held import FULL
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -71,6 +73,9 @@ class Counter:
             handle = system_call(call, buffer, thread, -1, -1, 8)  # closed when another program is started
             if handle >= 0:
                 self._handles.append(handle)
+            elif ctypes.get_errno() in FULL:
+                self.close()  # what some of its threads count is not the job's
+                break
         return bool(self._handles)
 
     def read(self) -> float:
